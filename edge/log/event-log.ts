@@ -15,7 +15,7 @@ export interface LogReader {
     seq: number,
     options: { limitEvents: number; types?: readonly EventType[] },
   ): StoredEvent[];
-  /** One machine's events appended in [fromMs, toMs) of this box's clock, ascending by seq, from the given seq on. */
+  /** One machine's events appended in the whole minutes (of this box's clock) that [fromMs, toMs) touches, ascending by seq, after `afterSeq`. */
   readTime(
     machineId: string,
     fromMs: number,

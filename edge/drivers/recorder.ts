@@ -1,0 +1,147 @@
+import type { Logger } from "pino";
+import type { GapData, NewEvent, TelemetrySample } from "../../cloud-sync/contract/event.ts";
+import type { Sample } from "../../cloud-sync/contract/sample.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Component } from "../kernel/component.ts";
+import { EdgeError, messageOf } from "../kernel/errors.ts";
+import type { EventLog } from "../log/event-log.ts";
+
+/** Samples kept in memory while the log can't take them: half a minute of 10,000 signals at 1 Hz. */
+const WAITING_SAMPLES_MAX = 300_000;
+
+export interface RecorderOptions {
+  readonly log: Pick<EventLog, "append">;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** One telemetry event per machine and tick. */
+  readonly tickMs: number;
+  readonly waitingSamplesMax?: number;
+}
+
+interface Chunk {
+  readonly machineId: string;
+  readonly samples: TelemetrySample[];
+}
+
+/** Gathers the samples of all drivers into one telemetry event per machine and tick, and appends them in one commit. */
+export class Recorder implements Component {
+  readonly name = "recorder";
+  readonly #options: RecorderOptions;
+  readonly #waitingMax: number;
+  #open = new Map<string, TelemetrySample[]>();
+  /** Chunks that the log refused, oldest first; they go with the next tick. */
+  #refused: Chunk[] = [];
+  #waiting = 0;
+  #lost = new Map<string, GapData>();
+  #trouble: string | undefined;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    this.#waitingMax = options.waitingSamplesMax ?? WAITING_SAMPLES_MAX;
+  }
+
+  /** Takes samples from a driver; never blocks. What can't be kept becomes a `gap` event with its count. */
+  accept(samples: readonly Sample[]): void {
+    for (const { machineId, ...sample } of samples) {
+      let open = this.#open.get(machineId);
+      if (!open) {
+        open = [];
+        this.#open.set(machineId, open);
+      }
+      open.push(sample);
+    }
+    this.#waiting += samples.length;
+    if (this.#waiting > this.#waitingMax) this.#shed();
+  }
+
+  async run(signal: AbortSignal, ready: () => void): Promise<void> {
+    ready();
+    while (!signal.aborted) {
+      await this.#options.clock.sleep(this.#options.tickMs, signal);
+      await this.flush();
+    }
+  }
+
+  /** Appends what waits. On a failure that may pass, keeps it for the next time. */
+  async flush(): Promise<void> {
+    const chunks = this.#refused;
+    for (const [machineId, samples] of this.#open) chunks.push({ machineId, samples });
+    this.#open = new Map();
+    this.#refused = [];
+    if (chunks.length === 0) return;
+    const lost = this.#lost;
+    this.#lost = new Map();
+    const waiting = this.#waiting;
+    this.#waiting = 0;
+    try {
+      await this.#options.log.append([...this.#gaps(lost), ...chunks.map(telemetryOf)], "now");
+      if (this.#trouble !== undefined)
+        this.#options.logger.info({ trouble: this.#trouble }, "the log takes samples again");
+      this.#trouble = undefined;
+    } catch (error) {
+      this.#refused = [...chunks, ...this.#refused];
+      this.#waiting += waiting;
+      for (const [machineId, gap] of lost) this.#count(machineId, gap);
+      this.#complain(error);
+    }
+  }
+
+  #complain(error: unknown): void {
+    if (!(error instanceof EdgeError) || error.retry === "never") throw error;
+    const trouble = messageOf(error);
+    if (trouble !== this.#trouble) {
+      this.#options.logger.error(
+        { err: error, hint: error.hint, waitingSamples: this.#waiting },
+        "the log does not take samples; they wait in memory",
+      );
+    }
+    this.#trouble = trouble;
+  }
+
+  /** Drops the oldest until what waits is back under its bound by a tenth. */
+  #shed(): void {
+    for (const [machineId, samples] of this.#open) this.#refused.push({ machineId, samples });
+    this.#open = new Map();
+    while (this.#waiting > this.#waitingMax * 0.9) {
+      const chunk = this.#refused.shift();
+      if (!chunk) break;
+      this.#waiting -= chunk.samples.length;
+      const times = chunk.samples.map((sample) => sample.receivedTimestampMs);
+      this.#count(chunk.machineId, {
+        cause: "overflow",
+        samples: chunk.samples.length,
+        fromMs: times.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY),
+        toMs: times.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY),
+        detail: "the log took no samples and the memory set aside for them was full",
+      });
+    }
+  }
+
+  #count(machineId: string, gap: GapData): void {
+    const known = this.#lost.get(machineId);
+    this.#lost.set(
+      machineId,
+      known
+        ? {
+            ...known,
+            samples: known.samples + gap.samples,
+            fromMs: Math.min(known.fromMs, gap.fromMs),
+            toMs: Math.max(known.toMs, gap.toMs),
+          }
+        : gap,
+    );
+  }
+
+  #gaps(lost: ReadonlyMap<string, GapData>): NewEvent[] {
+    return [...lost].map(([machineId, data]) => ({
+      type: "gap",
+      machineId,
+      timeMs: this.#options.clock.nowMs(),
+      data,
+    }));
+  }
+}
+
+function telemetryOf({ machineId, samples }: Chunk): NewEvent {
+  return { type: "telemetry", machineId, timeMs: samples.at(-1)?.receivedTimestampMs ?? 0, data: { samples } };
+}
