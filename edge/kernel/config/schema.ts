@@ -24,9 +24,9 @@ function zeroBased(table: string) {
 }
 
 const signalKeys = {
-  node: Type.Optional(text('OPC UA node id: "ns=2;s=…", "nsu=http://…;i=…"; ${variables} are replaced.')),
+  node: Type.Optional(text('OPC UA node id: "ns=2;s=…", "nsu=http://…;i=…"; variables in dollar braces are replaced.')),
   path: Type.Optional(
-    text('OPC UA browse path: "/Objects/2:Mill/Speed", in place of node; ${variables} are replaced.'),
+    text('OPC UA browse path: "/Objects/2:Mill/Speed", in place of node; variables in dollar braces are replaced.'),
   ),
   index: Type.Optional(
     Type.Integer({ minimum: 0, maximum: 1_000_000, description: "One element of an array, from 0." }),
@@ -240,7 +240,7 @@ const MachineSchema = Type.Object(
         Type.Union([Type.String({ maxLength: 1024 }), Type.Number(), Type.Boolean()], {
           title: "a text, a number or true/false",
         }),
-        { description: "Values of the ${variables} in the signals of the type." },
+        { description: "Values of the variables (in dollar braces) of the type's signals." },
       ),
     ),
     unitId: Type.Optional(
