@@ -157,7 +157,7 @@ function buildMachine(
 ): OpcuaMachine | ModbusMachine {
   const { findings, machinePath } = context;
   const sources = sourcesOf(machine, type, machinePath);
-  if (sources.length === 0 && (machine.type === undefined || type !== undefined)) {
+  if (sources.length === 0 && (machine.type === undefined || type?.signals !== undefined)) {
     findings.problem(
       machinePath,
       "the machine has no signals",

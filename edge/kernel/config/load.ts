@@ -57,9 +57,7 @@ export function parseConfig(text: string, { path }: { path: string }): ParsedCon
   const secrets = new SecretFiles(folder, findings);
   const config = buildConfig(isMap(value) ? (value as PrunedFile) : {}, folder, findings, secrets);
   // What was cut out makes its surroundings look incomplete: only the first cause is worth telling.
-  const meaning = findings.problems.filter(
-    (finding) => !shape.some(({ path: cause }) => startsWith(cause, finding.path)),
-  );
+  const meaning = findings.problems.filter((finding) => !shape.some((cause) => explains(cause, finding)));
   const place = (finding: Finding): ConfigProblem => placed(document, path, finding);
   const problems = [...syntax, ...[...shape, ...meaning].map(place)].sort(byPlace);
   const warnings = findings.warnings.map(place).sort(byPlace);
@@ -132,6 +130,13 @@ function byPlace(a: ConfigProblem, b: ConfigProblem): number {
   return a.line - b.line || a.column - b.column;
 }
 
+/** Whether a finding only follows from a part that the schema refused, at the same place, inside it, or where it points to. */
+function explains({ path: cause }: Finding, { path }: Finding): boolean {
+  if (startsWith(cause, path)) return true;
+  const section = path[2] === "type" ? "machineTypes" : path[2] === "connection" ? "connections" : undefined;
+  return path[0] === "machines" && section !== undefined && cause.length === 1 && cause[0] === section;
+}
+
 function startsWith(path: ConfigPath, beginning: ConfigPath): boolean {
   return beginning.length <= path.length && beginning.every((segment, index) => segment === path[index]);
 }
@@ -156,5 +161,8 @@ function cut(value: unknown, path: ConfigPath): void {
     current = (current as Record<string | number, unknown>)[segment];
   }
   const last = path.at(-1);
-  if (last !== undefined && isMap(current)) delete current[String(last)];
+  if (last === undefined || !isMap(current)) return;
+  // A type or connection that is refused as a whole still exists, so that machines which name it are not blamed.
+  if (path.length === 2 && (path[0] === "machineTypes" || path[0] === "connections")) current[String(last)] = {};
+  else delete current[String(last)];
 }
