@@ -38,9 +38,9 @@ export async function startOpcuaHost(options: OpcuaHostOptions, pki: Pki): Promi
     serverCapabilities: { maxSessions: SESSIONS_MAX },
   };
   const server = new OPCUAServer(serverOptions);
+  await server.initialize();
+  options.populate(server);
   try {
-    await server.initialize();
-    options.populate(server);
     await server.start();
   } catch (error) {
     await server.shutdown(0).catch(() => undefined);

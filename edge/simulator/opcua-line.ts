@@ -8,6 +8,7 @@ import {
   type UAObject,
   type UAVariable,
   Variant,
+  VariantArrayType,
 } from "node-opcua";
 import type { DataType as SignalType } from "../kernel/config/model.ts";
 import { portError, portOf, startOpcuaHost } from "./opcua-host.ts";
@@ -191,11 +192,11 @@ function publishSignal(
 function setValue({ signal, variable, type }: Published): void {
   const isGood = signal.statusCode === 0;
   // A lost sensor has no value; what it last showed must not look like a measurement.
-  const value = isGood ? new Variant({ dataType: type, value: wireValue(signal.value) }) : new Variant();
+  const value = isGood ? new Variant({ dataType: type, arrayType: VariantArrayType.Scalar, value: wireValue(signal.value) })
+    : new Variant({ dataType: DataType.Null });
   const status = isGood ? StatusCodes.Good : StatusCodes.BadSensorFailure;
   const at = new Date(signal.changedMs);
-  if (isGood) variable.setValueFromSource(value, status, at);
-  else variable.setValueFromSource(new Variant({ dataType: DataType.Null }), status, at);
+  variable.setValueFromSource(value, status, at);
 }
 
 /** node-opcua holds 64-bit integers as two 32-bit halves, high first. */
