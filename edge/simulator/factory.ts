@@ -48,6 +48,7 @@ export interface Factory {
   readonly modbusPort: number;
   readonly plant: Plant;
   readonly size: PlantSize;
+  readonly site: string;
 }
 
 /** A factory on loopback: five mills, three lathes, four presses and a compressor, unless the options say otherwise. */
@@ -94,6 +95,10 @@ class RunningFactory implements Factory {
       machines: machines.filter(({ unitId }) => unitId !== null),
     });
     this.#schedule = [...(options.schedule ?? [])].sort((a, b) => a.afterMs - b.afterMs);
+  }
+
+  get site(): string {
+    return this.plant.site;
   }
 
   get opcuaEndpointUrl(): string {

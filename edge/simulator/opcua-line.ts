@@ -192,7 +192,8 @@ function publishSignal(
 function setValue({ signal, variable, type }: Published): void {
   const isGood = signal.statusCode === 0;
   // A lost sensor has no value; what it last showed must not look like a measurement.
-  const value = isGood ? new Variant({ dataType: type, arrayType: VariantArrayType.Scalar, value: wireValue(signal.value) })
+  const value = isGood
+    ? new Variant({ dataType: type, arrayType: VariantArrayType.Scalar, value: wireValue(signal.value) })
     : new Variant({ dataType: DataType.Null });
   const status = isGood ? StatusCodes.Good : StatusCodes.BadSensorFailure;
   const at = new Date(signal.changedMs);
