@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { openLogReader } from "../../edge/log/reader.ts";
+import { renderLoadConfig } from "../../edge/simulator/load-server.ts";
 import { quantile, usageOf } from "../support/process-usage.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -37,15 +38,10 @@ export async function run(args: readonly string[]): Promise<void> {
       String(intervalMs),
     ]);
     children.push(server);
-    const { endpointUrl, namespaceUri, nodeIdOf } = JSON.parse(await firstLine(server)) as {
-      endpointUrl: string;
-      namespaceUri: string;
-      nodeIdOf: string;
-    };
-    const machines = Math.ceil(signals / 100);
+    const { endpointUrl } = JSON.parse(await firstLine(server)) as { endpointUrl: string };
     writeFileSync(
       join(folder, "tailstock.yaml"),
-      configOf({ endpointUrl, namespaceUri, nodeIdOf, machines, intervalMs }),
+      renderLoadConfig(endpointUrl, signals, { samplingIntervalMs: intervalMs }),
     );
     const runtime = start(["edge/cli/main.ts", "up", "-c", join(folder, "tailstock.yaml")]);
     children.push(runtime);
@@ -75,33 +71,6 @@ async function firstLine(child: ChildProcess): Promise<string> {
     if (text.includes("\n")) break;
   }
   return text.split("\n")[0] ?? "";
-}
-
-function configOf(load: {
-  endpointUrl: string;
-  namespaceUri: string;
-  nodeIdOf: string;
-  machines: number;
-  intervalMs: number;
-}): string {
-  const signals = Array.from(
-    { length: 100 },
-    (_, i) => `      s${i}: "nsu=${load.namespaceUri};s=${load.nodeIdOf.replace("{signal}", `s${i}`)}"`,
-  );
-  const machines = Array.from({ length: load.machines }, (_, i) => `  m${i}: { type: load, connection: load }`);
-  return `site: bench
-dashboard: { port: 18099 }
-connections:
-  load: { address: "${load.endpointUrl}", security: none }
-machineTypes:
-  load:
-    protocol: opcua
-    defaults: { samplingIntervalMs: ${load.intervalMs} }
-    signals:
-${signals.join("\n")}
-machines:
-${machines.join("\n")}
-`;
 }
 
 interface Measured {
