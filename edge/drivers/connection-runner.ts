@@ -93,8 +93,10 @@ export class ConnectionRunner<Binding extends BoundMachine> implements Component
     const driver = this.#driver;
     await driver.connect(AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS_MAX)]));
     for await (const samples of driver.samples(signal)) {
-      this.#downCode = undefined;
       accept(samples);
+      if (this.#downCode === undefined) continue;
+      this.#downCode = undefined;
+      this.#watchStatus();
     }
     if (!signal.aborted)
       throw new EdgeError("DRIVER_NOT_CONNECTED", `${this.#options.address} ended its samples`, {

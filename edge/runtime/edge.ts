@@ -48,7 +48,9 @@ export async function runEdge(options: EdgeOptions, signal: AbortSignal): Promis
   try {
     const supervisor = new Supervisor({ clock, logger });
     const readiness: Promise<unknown>[] = [];
-    if (isCollector) await startCollector(log as EventLog, loaded, { clock, logger, supervisor });
+    const recorder = isCollector
+      ? await startCollector(log as EventLog, loaded, { clock, logger, supervisor })
+      : undefined;
     let dashboardUrl: string | undefined;
     if (parts.includes("dashboard") && config.dashboard.enabled) {
       const { DashboardComponent } = await import("../dashboard/component.ts");
@@ -60,6 +62,8 @@ export async function runEdge(options: EdgeOptions, signal: AbortSignal): Promis
     const running = supervisor.run(signal);
     await Promise.race([Promise.all(readiness).then(() => options.onReady?.({ config, dashboardUrl })), running]);
     await running;
+    // What drivers still delivered while they ended.
+    await recorder?.flush();
   } finally {
     log.close();
   }
@@ -75,7 +79,7 @@ async function startCollector(
   log: EventLog,
   loaded: LoadedConfig,
   { clock, logger, supervisor }: CollectorDeps,
-): Promise<void> {
+): Promise<Recorder> {
   const { config } = loaded;
   const edgeStream = edgeStreamOf(config.site);
   const publish = (event: NewEvent): void => {
@@ -131,6 +135,7 @@ async function startCollector(
       );
     },
   });
+  return recorder;
 }
 
 /** A dashboard may be started before the collector has made the log: it waits, and says so once. */
