@@ -241,14 +241,8 @@ function send(client: Client, { unitId, table, address, count }: LineRequest, se
       exceptionCode === null ? { kind: "malformed", reason: messageOf(error) } : { kind: "exception", exceptionCode },
     );
   };
-  switch (table) {
-    case "coil":
-      return client.writeFC1(unitId, address, count, onResult);
-    case "discrete":
-      return client.writeFC2(unitId, address, count, onResult);
-    case "holding":
-      return client.writeFC3(unitId, address, count, onResult);
-    case "input":
-      return client.writeFC4(unitId, address, count, onResult);
-  }
+  if (table === "coil") client.writeFC1(unitId, address, count, onResult);
+  else if (table === "discrete") client.writeFC2(unitId, address, count, onResult);
+  else if (table === "holding") client.writeFC3(unitId, address, count, onResult);
+  else client.writeFC4(unitId, address, count, onResult);
 }

@@ -87,13 +87,13 @@ export class ModbusDriver implements Driver<ModbusMachine> {
       })
       .finally(() => {
         over = true;
+        this.#pending.wake();
       });
     try {
-      while (!bound.aborted) {
-        const batch = await this.#pending.take(ended);
+      while (!bound.aborted && !over) {
+        const batch = await this.#pending.take();
         if (bound.aborted) return;
         if (batch.length > 0) yield batch;
-        else if (over) break;
       }
       if (failure !== null && !bound.aborted) {
         this.#line.close();

@@ -23,20 +23,22 @@ export class PendingSamples {
     this.#wake?.();
   }
 
-  /** All that waits, oldest first; waits for the first one unless `ended` resolves before. Empty when it has ended. */
-  async take(ended: Promise<void>): Promise<readonly Sample[]> {
+  /** All that waits, oldest first; waits for the first one, or for `wake`. Empty when it was only woken. */
+  async take(): Promise<readonly Sample[]> {
     if (this.#samples.length === 0) {
-      await Promise.race([
-        ended,
-        new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        }),
-      ]);
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
       this.#wake = null;
     }
     const taken = this.#samples;
     this.#samples = [];
     return taken;
+  }
+
+  /** Ends a wait of `take`. */
+  wake(): void {
+    this.#wake?.();
   }
 
   clear(): void {

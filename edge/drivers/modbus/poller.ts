@@ -19,6 +19,8 @@ const UNREADABLE: FailureMeaning = {
   transient: false,
 };
 const UNREADABLE_INTERVAL_MS = 60_000;
+/** Misses are counted always, and logged when they begin again after so long without one. */
+const LATE_LOG_PAUSE_MS = 60_000;
 
 /** Plays the plan on its grid and turns what comes into samples, until its signal aborts or the line is lost. */
 export class Poller {
@@ -35,7 +37,7 @@ export class Poller {
   #wake = new AbortController();
   #failing = new Map<string, { item: PlannedItem; unitId: number; failure: FailureMeaning }>();
   readonly #unitFaults = new Map<number, string>();
-  #late = false;
+  #lastMissMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     machines: readonly ModbusMachine[],
@@ -91,14 +93,15 @@ export class Poller {
 
   /** @throws EdgeError DRIVER_NOT_CONNECTED when the line is lost and can't be had again at once */
   async run(signal: AbortSignal): Promise<void> {
+    // One listener for the whole run: a combined signal for every pause would pile up on a signal that lives for weeks.
+    signal.addEventListener("abort", () => this.#wake.abort(), { once: true });
     while (!signal.aborted) {
       this.#emitUnreadable();
       const nowMs = this.#clock.monotonicMs();
       const next = pickNext(this.#entries, nowMs);
       if ("waitMs" in next) {
         this.#wake = new AbortController();
-        const waitMs = Math.min(next.waitMs, UNREADABLE_INTERVAL_MS);
-        await this.#clock.sleep(waitMs, AbortSignal.any([signal, this.#wake.signal]));
+        await this.#clock.sleep(Math.min(next.waitMs, UNREADABLE_INTERVAL_MS), this.#wake.signal);
         continue;
       }
       const planVersion = this.#quarantine.version;
@@ -118,11 +121,13 @@ export class Poller {
     const { dueMs, missed } = advance(entry.dueMs, entry.read.pollIntervalMs, this.#clock.monotonicMs());
     entry.dueMs = dueMs;
     this.missedDeadlines += missed;
-    if (missed > 0 && !this.#late) {
+    if (missed === 0) return;
+    const quietMs = this.#clock.monotonicMs() - this.#lastMissMs;
+    this.#lastMissMs = this.#clock.monotonicMs();
+    if (quietMs > LATE_LOG_PAUSE_MS) {
       const { unitId, pollIntervalMs } = entry.read;
       this.#logger.warn({ unitId, pollIntervalMs, missed }, "the line is too slow for its poll intervals");
     }
-    this.#late = missed > 0;
   }
 
   #take(unitId: number, results: readonly ItemResult[]): void {
