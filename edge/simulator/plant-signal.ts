@@ -80,8 +80,9 @@ export class PlantSignal {
   #measure(): SimulatedValue {
     const raw = this.#read();
     if (typeof raw !== "number") return raw;
-    const { noise = 0, type } = this.description;
-    let value = noise === 0 ? raw : raw + noise * this.#random.normal();
+    const { noise = 0, noiseShare = 0, type } = this.description;
+    const noiseSd = noise + noiseShare * Math.abs(raw);
+    let value = noiseSd === 0 ? raw : raw + noiseSd * this.#random.normal();
     for (const distortion of this.distortions.values()) {
       // A factor acts on at least a tenth of the range: a spike on a standing spindle must be seen, too.
       if (distortion.kind === "factor") value += (distortion.factor - 1) * Math.max(Math.abs(value), this.span / 10);

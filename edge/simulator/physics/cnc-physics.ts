@@ -49,6 +49,7 @@ export class CncPhysics implements MachinePhysics {
   barRemainingMm = 2800;
   alarms = 0;
   readonly #random: Random;
+  readonly #forced = new Set<Condition>();
   #hydraulicPumpOn = false;
   #overrideInS = 600;
   #brokenForS = 0;
@@ -86,7 +87,11 @@ export class CncPhysics implements MachinePhysics {
   }
 
   force(condition: Condition, level: number | null): void {
-    if (level !== null) this.cycle.hurry();
+    if (level === null) this.#forced.delete(condition);
+    else if (!this.#forced.has(condition)) {
+      this.#forced.add(condition);
+      this.cycle.hurry();
+    }
     if (condition === "bearing-wear") this.spindle.forceBearingWear(level);
     if (condition === "coolant-leak") this.coolant.forceLeak(level);
     if (condition === "tool-wear") this.tools.force(level);

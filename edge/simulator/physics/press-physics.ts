@@ -54,8 +54,9 @@ export class PressPhysics implements MachinePhysics {
       if (this.#forcedWear < 1) this.#forcedWear = 0; // what has worn through still breaks in the next stroke
       return;
     }
+    const isNew = this.#forcedWear === 0 && level > 0;
     this.#forcedWear = level;
-    if (this.state === "idle" || this.state === "setup") this.#remainingS = Math.min(this.#remainingS, 4);
+    if (isNew && (this.state === "idle" || this.state === "setup")) this.#remainingS = Math.min(this.#remainingS, 4);
   }
 
   step(dtS: number, surroundings: Surroundings): void {

@@ -14,7 +14,7 @@ function spindleSignals(kind: CncKind): Spec[] {
     low: 0,
     high: 120,
     stepsPerUnit: 100,
-    noise: 0.012,
+    noise: 0.004,
     everyMs: 1000,
   } as const;
   const shake = { unit: "mm/s", type: "float64", low: 0, high: 20, stepsPerUnit: 1000, noise: 0.012 } as const;
@@ -24,7 +24,7 @@ function spindleSignals(kind: CncKind): Spec[] {
       path: "Spindle.Speed",
       title: "Spindle speed",
       key: true,
-      noise: 0.7,
+      noiseShare: 0.00015,
       ...speed,
       read: (m) => m.spindle.speedRpm,
     },
@@ -160,7 +160,7 @@ const COMMON: readonly Spec[] = [
     low: 0,
     high: 80,
     stepsPerUnit: 100,
-    noise: 0.01,
+    noise: 0.004,
     everyMs: 1000,
     read: (m) => m.coolant.temperatureDegC,
   },
@@ -186,7 +186,7 @@ const COMMON: readonly Spec[] = [
     low: 0,
     high: 15_000,
     stepsPerUnit: 1,
-    noise: 0.8,
+    noiseShare: 0.0006,
     read: (m) => m.feedRateMmPerMin,
   },
   {
@@ -213,7 +213,6 @@ const COMMON: readonly Spec[] = [
     name: "toolWear",
     path: "Tool.Wear",
     title: "Tool wear",
-    key: true,
     unit: "%",
     type: "float64",
     low: 0,

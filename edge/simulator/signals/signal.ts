@@ -33,6 +33,8 @@ export interface SignalDescription {
   readonly stepsPerUnit?: number;
   /** Standard deviation of the sensor's own noise, in the unit. */
   readonly noise?: number;
+  /** The same as a share of the value: an encoder of a standing spindle shows 0, not almost 0. */
+  readonly noiseShare?: number;
   /** How often the sensor measures; slow quantities are measured seldom. Default: in every step. */
   readonly everyMs?: number;
   /** Grows or jumps by itself: spikes, dips and shifts make no sense on it. */
