@@ -1,6 +1,7 @@
 import type { Cli } from "./cli.ts";
 import { readRuntimeFile, removeRuntimeFile, writeRuntimeFile } from "./runtime-file.ts";
 import { EdgeError } from "../kernel/errors.ts";
+import type { LogLevel } from "../kernel/logging.ts";
 
 export interface EdgeProcessOptions {
   /** Absolute. */
@@ -8,7 +9,7 @@ export interface EdgeProcessOptions {
   readonly logPath: string;
   readonly controlUrl: string | null;
   readonly withDashboard: boolean;
-  readonly logLevel: string;
+  readonly logLevel: LogLevel;
   readonly onReady: (dashboardUrl: string | null) => void | Promise<void>;
 }
 

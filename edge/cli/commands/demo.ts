@@ -7,6 +7,7 @@ import { demoFolder } from "../demo/running-demo.ts";
 import { startSimulator } from "../demo/simulator-process.ts";
 import { parseCount } from "../duration.ts";
 import { refuseSecond, runEdgeProcess } from "../edge-process.ts";
+import { parseLogLevel } from "../log-level.ts";
 import { demoFaultsCommand, demoInjectCommand } from "./demo-faults.ts";
 
 /** What Ctrl-C leaves to the runtime before the simulator is ended as well: both within the five seconds of all. */
@@ -59,7 +60,7 @@ async function demo(cli: Cli, options: DemoOptions): Promise<void> {
         logPath,
         controlUrl: simulator.addresses.control,
         withDashboard: true,
-        logLevel: options.logLevel,
+        logLevel: parseLogLevel(options.logLevel),
         onReady: (dashboardUrl) => announce(cli, { dashboardUrl, folder, configPath, ...simulator.addresses }),
       },
       signal,

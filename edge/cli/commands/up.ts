@@ -3,6 +3,7 @@ import { Command } from "commander";
 import type { Cli } from "../cli.ts";
 import { runEdgeProcess } from "../edge-process.ts";
 import { CONFIG_NAME } from "../find-log.ts";
+import { parseLogLevel } from "../log-level.ts";
 
 interface UpOptions {
   readonly config: string;
@@ -27,7 +28,7 @@ export function upCommand(cli: Cli): Command {
           logPath: config.log.path,
           controlUrl: null,
           withDashboard: options.dashboard,
-          logLevel: options.logLevel ?? cli.logLevel,
+          logLevel: parseLogLevel(options.logLevel ?? cli.logLevel),
           onReady: (dashboardUrl) =>
             cli.output.json
               ? cli.output.jsonLine({ ready: true, dashboardUrl, logPath: config.log.path, pid: process.pid })
