@@ -1,0 +1,58 @@
+import type { Cli } from "./cli.ts";
+import { readRuntimeFile, removeRuntimeFile, writeRuntimeFile } from "./runtime-file.ts";
+import { EdgeError } from "../kernel/errors.ts";
+import type { LogLevel } from "../kernel/logging.ts";
+
+export interface EdgeProcessOptions {
+  /** Absolute. */
+  readonly configPath: string;
+  readonly logPath: string;
+  readonly controlUrl: string | null;
+  readonly withDashboard: boolean;
+  readonly logLevel: LogLevel;
+  readonly onReady: (dashboardUrl: string | null) => void | Promise<void>;
+}
+
+/**
+ * Runs the whole edge in this process until the signal aborts, and leaves word beside the log where it can be found.
+ * @throws EdgeError USAGE when a runtime of this machine writes the log already; those of `runEdge`
+ */
+export async function runEdgeProcess(cli: Cli, options: EdgeProcessOptions, signal: AbortSignal): Promise<void> {
+  refuseSecond(options.logPath);
+  const { createLogger } = await import("../kernel/logging.ts");
+  const { runEdge } = await import("../runtime/edge.ts");
+  const { configPath, logPath, controlUrl } = options;
+  // Standard output is for results; the runtime's own log lines go beside them.
+  const logger = createLogger({
+    level: options.logLevel,
+    pretty: process.stderr.isTTY === true && !cli.output.json,
+    destination: process.stderr,
+  });
+  try {
+    await runEdge(
+      {
+        configPath,
+        logger,
+        parts: options.withDashboard ? ["collector", "dashboard"] : ["collector"],
+        clock: cli.clock,
+        onReady: ({ dashboardUrl = null }) => {
+          writeRuntimeFile(logPath, { pid: process.pid, startedMs: cli.clock.nowMs(), configPath, dashboardUrl, controlUrl });
+          void options.onReady(dashboardUrl);
+        },
+      },
+      signal,
+    );
+  } finally {
+    if (readRuntimeFile(logPath)?.pid === process.pid) removeRuntimeFile(logPath);
+  }
+}
+
+/** @throws EdgeError USAGE */
+export function refuseSecond(logPath: string): void {
+  const running = readRuntimeFile(logPath);
+  if (running?.alive !== true || running.pid === process.pid) return;
+  const where = running.dashboardUrl === null ? "" : ` and shows it at ${running.dashboardUrl}`;
+  throw new EdgeError("USAGE", `process ${running.pid} already fills ${logPath}${where}`, {
+    hint: "Stop it first, or name another folder; two collectors would read every machine twice.",
+  });
+}
