@@ -78,7 +78,7 @@ export class Connections {
 
   async #modbus(config: Config, connection: ModbusConnection) {
     const { clock, logger, accept, publish } = this.#deps;
-    const { ModbusDriver } = await import("../drivers/modbus/driver.ts");
+    const { ModbusDriver } = await import("../drivers/modbus/modbus-driver.ts");
     const component = new ConnectionRunner({
       connectionId: connection.id,
       protocol: "modbus",

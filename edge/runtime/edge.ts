@@ -47,20 +47,15 @@ export async function runEdge(options: EdgeOptions, signal: AbortSignal): Promis
   if (!log) return;
   try {
     const supervisor = new Supervisor({ clock, logger });
-    const readiness: Promise<unknown>[] = [];
     const recorder = isCollector
       ? await startCollector(log as EventLog, loaded, { clock, logger, supervisor })
       : undefined;
-    let dashboardUrl: string | undefined;
-    if (parts.includes("dashboard") && config.dashboard.enabled) {
-      const { DashboardComponent } = await import("../dashboard/component.ts");
-      const { host, port } = config.dashboard;
-      const dashboard = new DashboardComponent({ log, site: config.site, host, port, clock, logger });
-      supervisor.supervise(dashboard, { essential: true });
-      readiness.push(dashboard.listening.then((url) => (dashboardUrl = url)));
-    }
+    const open =
+      parts.includes("dashboard") && config.dashboard.enabled
+        ? startDashboard(log, config, { clock, logger, supervisor })
+        : Promise.resolve(undefined);
     const running = supervisor.run(signal);
-    await Promise.race([Promise.all(readiness).then(() => options.onReady?.({ config, dashboardUrl })), running]);
+    await Promise.race([open.then((dashboardUrl) => options.onReady?.({ config, dashboardUrl })), running]);
     await running;
     // What drivers still delivered while they ended.
     await recorder?.flush();
@@ -69,7 +64,31 @@ export async function runEdge(options: EdgeOptions, signal: AbortSignal): Promis
   }
 }
 
-interface CollectorDeps {
+/** Resolves with the dashboard's address as soon as it listens. */
+async function startDashboard(
+  log: LogReader,
+  config: Config,
+  { clock, logger, supervisor }: PartDeps,
+): Promise<string | undefined> {
+  const { DashboardComponent, WEB_ROOT } = await import("../dashboard/component.ts");
+  const { host, port } = config.dashboard;
+  const dashboard = new DashboardComponent({ log, site: config.site, host, port, clock, logger, webRoot: WEB_ROOT });
+  return new Promise((resolve) => {
+    supervisor.supervise(
+      {
+        name: dashboard.name,
+        run: (signal, ready) =>
+          dashboard.run(signal, () => {
+            ready();
+            resolve(dashboard.address);
+          }),
+      },
+      { essential: true },
+    );
+  });
+}
+
+interface PartDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly supervisor: Supervisor;
@@ -78,7 +97,7 @@ interface CollectorDeps {
 async function startCollector(
   log: EventLog,
   loaded: LoadedConfig,
-  { clock, logger, supervisor }: CollectorDeps,
+  { clock, logger, supervisor }: PartDeps,
 ): Promise<Recorder> {
   const { config } = loaded;
   const edgeStream = edgeStreamOf(config.site);
