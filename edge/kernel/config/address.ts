@@ -37,6 +37,7 @@ const SERIAL_KEYS = ["baudRate", "dataBits", "parity", "stopBits"] as const;
 /** Takes an address apart and checks all of it; port, unit id and line settings have their ranges and defaults here. */
 export function parseAddress(text: string): Address | AddressFault {
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(text);
+  if (scheme === null && text.includes("@")) return withUser();
   if (scheme === null) return fault(`'${text}' has no scheme such as opc.tcp://`);
   const name = (scheme[1] ?? "").toLowerCase();
   const rest = text.slice(scheme[0].length);
@@ -52,6 +53,11 @@ export function parseAddress(text: string): Address | AddressFault {
 
 function fault(message: string, hint = HINT): AddressFault {
   return { message, hint };
+}
+
+/** Without the text, for it may hold a password. */
+function withUser(): AddressFault {
+  return fault("a user name or password has no place in an address", "use identity: {username, passwordFile}");
 }
 
 function parseOpcua(text: string, rest: string): Address | AddressFault {
@@ -124,7 +130,7 @@ function split(rest: string): { authority: string; path: string; query: string }
 function hostAndPort(authority: string, defaultPort: number | null): { host: string; port: number } | AddressFault {
   const match = /^(\[[0-9A-Fa-f:.%]+\]|[^:\s@[\]]+)(?::(.*))?$/s.exec(authority);
   if (authority.includes("@")) {
-    return fault("a user name or password has no place in an address", "use identity: {username, passwordFile}");
+    return withUser();
   }
   if (match === null) return fault(`'${authority}' is not a host name or an IP address with a port`);
   const host = (match[1] ?? "").toLowerCase();

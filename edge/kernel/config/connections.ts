@@ -138,7 +138,9 @@ export class Lines {
     }
     if (!isDeepStrictEqual(withoutSpelling(known.settings), withoutSpelling(settings))) {
       const differing = Object.keys(settings).filter(
-        (key) => !isDeepStrictEqual(known.settings[key as keyof Settings], settings[key as keyof Settings]),
+        (key) =>
+          key !== "endpointUrl" &&
+          !isDeepStrictEqual(known.settings[key as keyof Settings], settings[key as keyof Settings]),
       );
       this.#findings.problem(
         [...path, "address"],

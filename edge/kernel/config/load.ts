@@ -57,7 +57,11 @@ export function parseConfig(text: string, { path }: { path: string }): ParsedCon
   const secrets = new SecretFiles(folder, findings);
   const config = buildConfig(isMap(value) ? (value as PrunedFile) : {}, folder, findings, secrets);
   // What was cut out makes its surroundings look incomplete: only the first cause is worth telling.
-  const meaning = findings.problems.filter((finding) => !shape.some((cause) => explains(cause, finding)));
+  const meaning = findings.problems.filter(
+    (finding) =>
+      !shape.some((cause) => explains(cause, finding)) &&
+      !document.problems.some(({ path: cause }) => startsWith(cause, finding.path)),
+  );
   const place = (finding: Finding): ConfigProblem => placed(document, path, finding);
   const problems = [...syntax, ...[...shape, ...meaning].map(place)].sort(byPlace);
   const warnings = findings.warnings.map(place).sort(byPlace);

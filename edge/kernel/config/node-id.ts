@@ -55,7 +55,7 @@ export function browsePathFault(text: string): string | undefined {
   if (names.length === 0 || names.some((name) => name === "")) return "an element between two '/' is empty";
   for (const name of names) {
     if (name.startsWith("nsu=")) {
-      if (!/^nsu=.+:.+/s.test(name)) return `'${name}' has no name after its namespace URI and ':'`;
+      if (!/^nsu=.+:[^:]*[^:]$/s.test(name)) return `'${name}' has no name after its namespace URI and ':'`;
       continue;
     }
     const prefix = /^(\d+):(.*)$/s.exec(name);

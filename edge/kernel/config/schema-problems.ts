@@ -16,6 +16,7 @@ const HINT_BY_FORBIDDEN_KEY: Readonly<Record<string, string>> = {
 interface JsonSchema {
   readonly type?: string;
   readonly title?: string;
+  readonly description?: string;
   readonly enum?: readonly unknown[];
   readonly minimum?: number;
   readonly maximum?: number;
@@ -70,7 +71,7 @@ function findingsOf(root: TSchema, value: unknown, error: TLocalizedValidationEr
       path: [...path, key],
       part: "key" as const,
       message: `key '${key}' is missing`,
-      hint: `add ${key}: ${expectation(schema.properties?.[key] ?? {})}`,
+      hint: `add ${key}: ${schema.properties?.[key]?.description ?? expectation(schema.properties?.[key] ?? {})}`,
     }));
   }
   return [mismatch(path, valueAt(value, path), schema)];

@@ -19,6 +19,17 @@ const WORD_BY_FOREIGN: Readonly<Record<string, string>> = {
   sensors: "signals",
   devices: "machines",
   types: "machineTypes",
+  bool: "boolean",
+  byte: "uint8",
+  short: "int16",
+  int: "int16",
+  word: "uint16",
+  dint: "int32",
+  dword: "uint32",
+  real: "float32",
+  float: "float32",
+  lreal: "float64",
+  double: "float64",
 };
 
 /** Similarity below which a suggestion would puzzle more than it helps; 1 is equality. */

@@ -32,16 +32,17 @@ const MISSING = "missing";
 
 /**
  * Follows a configuration file until the signal aborts, whatever way it is edited: written in place, replaced by rename, or
- * swapped behind a symbolic link. Polling decides; the file system's notifications only make it faster. Password and
- * certificate files that the configuration names count as parts of it. Rejects only when a callback does.
+ * swapped behind a symbolic link. Polling decides; the file system's notifications only make it faster. Files that
+ * the configuration names belong to it: a new password is a change, a missing file a mistake. Rejects only when a callback
+ * does.
  */
 export async function watchConfig(path: string, options: WatchOptions, signal: AbortSignal): Promise<void> {
   const { clock, pollIntervalMs = 1_000, debounceMs = 150 } = options;
   using doorbell = new Doorbell(dirname(resolve(path)));
   const judge = new Judge(path, options);
   let seenStamp = "";
-  let seenContent =
-    options.initial === undefined ? "" : await contentOf(path, options.initial.files, options.initial.sha256);
+  // Nothing counts as seen at first, so that an edit between loading and watching is not lost; by value it is no change.
+  let seenContent = "";
   let missingSinceMs: number | undefined;
   for (let polls = 0; !signal.aborted; polls++) {
     const stamp = await stampOf([path, ...judge.files]);
@@ -54,8 +55,9 @@ export async function watchConfig(path: string, options: WatchOptions, signal: A
       if (!inGrace) {
         seenStamp = stable.stamp;
         if (stable.content !== seenContent) {
-          seenContent = stable.content;
-          await judge.judge();
+          const judged = await judge.judge();
+          // The set of files may have changed with the configuration; what counts as seen is what was judged.
+          seenContent = await contentOf(path, judge.files, judged);
         }
       }
     }
@@ -78,7 +80,8 @@ class Judge {
     this.files = options.initial?.files ?? [];
   }
 
-  async judge(): Promise<void> {
+  /** The hash of what it judged. */
+  async judge(): Promise<string> {
     const { onConfig, onRefused, onRestored } = this.#options;
     let file: { bytes: Uint8Array; sha256: string };
     try {
@@ -86,14 +89,14 @@ class Judge {
     } catch (error) {
       this.#isRefused = true;
       await onRefused([unreadable(this.#path, error)], "");
-      return;
+      return hashOf(this.#path);
     }
     const parsed = parseConfigBytes(file.bytes, this.#path);
     if ("problems" in parsed) {
       this.files = [...new Set([...(this.#inForce?.files ?? []), ...parsed.files])];
       this.#isRefused = true;
       await onRefused(parsed.problems, file.sha256);
-      return;
+      return file.sha256;
     }
     this.files = parsed.files;
     const loaded = { ...parsed, sha256: file.sha256, path: this.#path };
@@ -104,6 +107,7 @@ class Judge {
     const changes = before === undefined ? [] : diffConfig(before.config, loaded.config);
     if (changes.length > 0) await onConfig(loaded, changes);
     else if (wasRefused) await onRestored?.(loaded);
+    return file.sha256;
   }
 }
 

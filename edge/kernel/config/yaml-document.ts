@@ -7,7 +7,9 @@ import {
   type Node,
   type Pair,
   parseDocument,
+  visit,
   type YAMLError,
+  YAMLParseError,
 } from "yaml";
 import type { ConfigPath } from "./problem.ts";
 
@@ -70,16 +72,25 @@ export function parseYaml(text: string): YamlDocument {
       schema: "core",
       version: "1.2",
       resolveKnownTags: false,
-      logLevel: "silent",
+      logLevel: "error",
     });
     const contents = document.contents as Node | null;
     const resolve = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node);
-    const problems = worthTelling([...document.errors, ...document.warnings]).map((error) => ({
+    const lost: YAMLError[] = [];
+    visit(document, {
+      Alias: (_key, alias) => {
+        if (alias.resolve(document) !== undefined) return;
+        const [start = 0, end = start] = alias.range ?? [];
+        lost.push(new YAMLParseError([start, end], "BAD_ALIAS", "Unresolved alias"));
+      },
+    });
+    const errors = [...document.errors, ...lost];
+    const problems = worthTelling([...errors, ...document.warnings]).map((error) => ({
       ...at(error.pos[0]),
       path: pathAt(contents, error.pos[0], resolve),
       ...explain(error),
     }));
-    const readable = document.errors.every((error) => error.code === "DUPLICATE_KEY");
+    const readable = errors.every((error) => error.code === "DUPLICATE_KEY");
     return {
       value: readable ? (document.toJS({ maxAliasCount: ALIASES_MAX }) as unknown) : undefined,
       problems,
@@ -104,11 +115,16 @@ export function parseYaml(text: string): YamlDocument {
 function worthTelling(errors: readonly YAMLError[]): YAMLError[] {
   const exhausted = errors.find((error) => error.code === "RESOURCE_EXHAUSTION");
   if (exhausted !== undefined) return [exhausted];
-  const syntax = errors.filter((error) => error.code !== "DUPLICATE_KEY");
+  const syntax = errors.filter(
+    (error, index) => error.code !== "DUPLICATE_KEY" && error.pos[0] !== errors[index - 1]?.pos[0],
+  );
   return [...syntax.slice(0, SYNTAX_PROBLEMS_MAX), ...errors.filter((error) => error.code === "DUPLICATE_KEY")];
 }
 
 function explain(error: YAMLError): { message: string; hint: string } {
+  if (error.code === "BAD_INDENT" && /end with a/.test(error.message)) {
+    return { message: "a bracket above is not closed", hint: "close every { with } and every [ with ]" };
+  }
   const known = EXPLANATION_BY_CODE[error.code];
   if (known !== undefined) return { message: known[0], hint: known[1] };
   const [firstLine = ""] = error.message.split("\n");
