@@ -73,7 +73,7 @@ export class LatestProjection {
   }
 
   #state(event: StoredEvent & { type: "state" }, changes: Changes): void {
-    const word = event.data["state"];
+    const word = event.data.state;
     const machine = this.#machine(event.machineId, event.offset, changes);
     if (!machine || typeof word !== "string" || event.offset < machine.stateOffset) return;
     machine.stateOffset = event.offset;
