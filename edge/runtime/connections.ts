@@ -60,7 +60,7 @@ export class Connections {
   async #opcua(config: Config, connection: OpcuaConnection) {
     const { clock, logger, accept, publish } = this.#deps;
     // Loaded when it is needed: each protocol stack costs memory that a box without such machines should keep.
-    const { OpcuaDriver } = await import("../drivers/opcua/driver.ts");
+    const { OpcuaDriver } = await import("../drivers/opcua/opcua-driver.ts");
     const component = new ConnectionRunner({
       connectionId: connection.id,
       protocol: "opcua",
