@@ -1,7 +1,8 @@
 /**
  * The factory as a process of its own:
  *   node edge/simulator/main.ts [--seed 1] [--opcua-port 0] [--modbus-port 0] [--control-port 0] [--time-scale 1]
- *     [--tick-ms 250] [--mills 5] [--lathes 3] [--presses 4] [--site redmond] [--truth FILE] [--pki FOLDER] [--schedule FILE]
+ *     [--tick-ms 250] [--mills 5] [--lathes 3] [--presses 4] [--site redmond] [--truth FILE] [--pki FOLDER]
+ *     [--schedule FILE]
  * Prints one JSON line {opcua, modbus, control, pid} when ready; ends within 3 s on SIGTERM, SIGINT or when stdin closes.
  */
 import { readFileSync } from "node:fs";

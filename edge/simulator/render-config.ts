@@ -70,7 +70,6 @@ function machiningLine(options: RenderConfigOptions): string[] {
     "  machining-line:                       # one OPC UA server for all mills and lathes",
     `    address: ${options.opcuaEndpointUrl}`,
     security,
-    "    publishingIntervalMs: 250",
   ];
 }
 
