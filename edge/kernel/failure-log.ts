@@ -27,8 +27,7 @@ export class FailureLog {
     }
     const message = this.#current === undefined ? "failed" : "fails differently";
     this.#current = { kind, count: 1, sinceMs: this.#current?.sinceMs ?? this.#clock.monotonicMs() };
-    const hint = error instanceof EdgeError ? error.hint : undefined;
-    this.#logger.warn({ ...this.#subject, ...facts, err: error, ...(hint === undefined ? {} : { hint }) }, message);
+    this.#logger.warn({ ...this.#subject, ...facts, err: error }, message);
   }
 
   /** Says so only after a failure. */

@@ -48,13 +48,23 @@ test("for a terminal a line is readable and not JSON", () => {
 
 test("our errors are told by code and facts, others with their stack", () => {
   const { logger, text } = logged(false);
-  logger.error({ err: new EdgeError("LOG_FULL", "no space left", { hint: "h" }) }, "append failed");
+  logger.error(
+    { err: new EdgeError("LOG_FULL", "no space left", { hint: "free some", cause: new Error("ENOSPC") }) },
+    "append failed",
+  );
   logger.error({ err: new TypeError("x is undefined") }, "crashed");
   const [ours, theirs] = text()
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as { err: Record<string, unknown> });
-  expect(ours?.err).toEqual({ type: "EdgeError", code: "LOG_FULL", message: "no space left", retry: "backoff" });
+  expect(ours?.err).toEqual({
+    type: "EdgeError",
+    code: "LOG_FULL",
+    message: "no space left",
+    retry: "backoff",
+    hint: "free some",
+    cause: "ENOSPC",
+  });
   expect(theirs?.err).toMatchObject({ type: "TypeError", message: "x is undefined" });
   expect(String(theirs?.err.stack)).toContain("logging.test.ts");
 });

@@ -1,6 +1,6 @@
 import { type DestinationStream, type Logger, pino, stdSerializers } from "pino";
 import { build as prettyStream } from "pino-pretty";
-import { EdgeError } from "./errors.ts";
+import { EdgeError, messageOf } from "./errors.ts";
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 
@@ -41,7 +41,7 @@ export function createLogger({ level, pretty, destination }: LoggerOptions): Log
   const stream = pretty
     ? prettyStream({
         sync: true,
-        colorize: destination === undefined && process.stdout.isTTY === true,
+        colorize: isTerminal(destination ?? process.stdout),
         ignore: "pid,hostname",
         translateTime: "SYS:HH:MM:ss.l",
         destination: destination ?? 1,
@@ -57,8 +57,20 @@ export function createLogger({ level, pretty, destination }: LoggerOptions): Log
   );
 }
 
+function isTerminal(stream: object): boolean {
+  return "isTTY" in stream && stream.isTTY === true;
+}
+
 /** An EdgeError is told by its code and facts; only an unknown error needs its stack. */
 function serializeError(error: unknown): unknown {
   if (!(error instanceof EdgeError)) return error instanceof Error ? stdSerializers.err(error) : error;
-  return { type: error.name, code: error.code, message: error.message, retry: error.retry };
+  const { name: type, code, message, retry, hint, cause } = error;
+  return {
+    type,
+    code,
+    message,
+    retry,
+    ...(hint === undefined ? {} : { hint }),
+    ...(cause === undefined ? {} : { cause: messageOf(cause) }),
+  };
 }

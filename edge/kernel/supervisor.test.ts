@@ -1,9 +1,10 @@
+import { Writable } from "node:stream";
 import fc from "fast-check";
-import { pino } from "pino";
 import { expect, test } from "vitest";
 import { ManualClock } from "../../test/support/manual-clock.ts";
 import type { Component } from "./component.ts";
 import { EdgeError, type ErrorCode } from "./errors.ts";
+import { createLogger } from "./logging.ts";
 import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
 /** What one run of a scripted component does: how long until it is ready, and how long until it fails (never: it waits). */
@@ -19,7 +20,13 @@ interface Step {
 function world(options: Partial<SupervisorOptions> = {}) {
   const clock = new ManualClock();
   const lines: Record<string, unknown>[] = [];
-  const logger = pino({ level: "info" }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+  const destination = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      lines.push(JSON.parse(chunk.toString()));
+      done();
+    },
+  });
+  const logger = createLogger({ level: "info", pretty: false, destination });
   const supervisor = new Supervisor({
     clock,
     logger,
@@ -152,7 +159,7 @@ test("a failure is logged when it begins, when it changes and when it has ended,
     ["fails differently", "DRIVER_NOT_CONNECTED"],
     ["recovered", undefined],
   ]);
-  expect(lines[0]).toMatchObject({ component: "mill", hint: "look" });
+  expect(lines[0]).toMatchObject({ component: "mill", err: { hint: "look" } });
 });
 
 test("components come and go while it runs", async () => {

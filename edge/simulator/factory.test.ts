@@ -98,6 +98,8 @@ test("a port that is taken is one sentence with a hint, and nothing stays open",
 test("senseless options are refused", () => {
   expect(() => createFactory({ seed: 1, mills: -1 })).toThrow(/mills is -1/);
   expect(() => createFactory({ seed: 1, presses: 2.5 })).toThrow(/presses is 2.5/);
+  const impossible = { afterMs: 0, kind: "spike", machineId: "mill-06", durationMs: 1000 } as const;
+  expect(() => createFactory({ seed: 1, schedule: [impossible] })).toThrow(/no machine "mill-06"/);
   expect(() => createFactory({ seed: 1, tickMs: 0 })).toThrow(/tickMs is 0/);
   expect(() => createFactory({ seed: 1, timeScale: Number.NaN })).toThrow(/timeScale is NaN/);
 });

@@ -51,7 +51,10 @@ export interface Factory {
   readonly site: string;
 }
 
-/** A factory on loopback: five mills, three lathes, four presses and a compressor, unless the options say otherwise. */
+/**
+ * A factory on loopback: five mills, three lathes, four presses and a compressor, unless the options say otherwise.
+ * @throws EdgeError USAGE on options out of range and on scheduled faults that can't be
+ */
 export function createFactory(options: FactoryOptions): Factory {
   return new RunningFactory(options);
 }
@@ -94,6 +97,7 @@ class RunningFactory implements Factory {
       port: options.modbusPort ?? 0,
       machines: machines.filter(({ unitId }) => unitId !== null),
     });
+    for (const fault of options.schedule ?? []) this.plant.faults.check(fault);
     this.#schedule = [...(options.schedule ?? [])].sort((a, b) => a.afterMs - b.afterMs);
   }
 

@@ -1,5 +1,7 @@
 import { EdgeError } from "../kernel/errors.ts";
 import {
+  FAULT_DURATION_MS_MAX,
+  FAULT_KINDS,
   FAULTS_ACTIVE_MAX,
   FAULTS_ENDED_MAX,
   type FaultKind,
@@ -89,6 +91,7 @@ export class FaultBoard {
    * @throws EdgeError USAGE when the machine or signal does not exist, can't have this fault, or too many are active
    */
   inject(request: FaultRequest, nowMs: number): FaultRecord {
+    this.check(request);
     if (this.#active.size >= FAULTS_ACTIVE_MAX) {
       throw new EdgeError("USAGE", `${FAULTS_ACTIVE_MAX} faults are active already.`, {
         hint: "Wait for some to end.",
@@ -102,7 +105,8 @@ export class FaultBoard {
     let signals: readonly string[];
     let target: PlantSignal | null = null;
     if (condition !== null) {
-      signals = this.#symptoms(machine, condition);
+      this.#untaken(machine, condition);
+      signals = symptomsOf(machine, condition);
       params.magnitude = magnitude;
     } else if (isLineFault(kind)) {
       const line = this.#lineOf(machine);
@@ -110,7 +114,6 @@ export class FaultBoard {
       params.machineIds = line.map(({ id }) => `${this.#plant.site}/${id}`);
     } else {
       target = machine.signal(request.signal ?? DEFAULT_SIGNAL[machine.type]);
-      this.#refuseUnfit(kind, target);
       signals = [target.description.name];
       if (kind === "spike" || kind === "dip" || kind === "shift") params.magnitude = magnitude;
     }
@@ -131,6 +134,26 @@ export class FaultBoard {
     }
     this.onTruth({ at: "start", ...record });
     return record;
+  }
+
+  /** Whether a fault is possible at all, now or later. @throws EdgeError USAGE */
+  check(request: FaultRequest): void {
+    const { kind, durationMs, magnitude } = request;
+    if (!FAULT_KINDS.includes(kind)) {
+      const hint = `The kinds are: ${FAULT_KINDS.join(", ")}.`;
+      throw new EdgeError("USAGE", `There is no fault "${kind}".`, { hint });
+    }
+    if (!(durationMs >= 1 && durationMs <= FAULT_DURATION_MS_MAX)) {
+      throw new EdgeError("USAGE", `durationMs is ${durationMs}, expected 1 to ${FAULT_DURATION_MS_MAX}.`);
+    }
+    const machine = this.#plant.machine(request.machineId);
+    const condition = conditionOf(kind);
+    if (condition !== null) symptomsOf(machine, condition);
+    else if (!isLineFault(kind)) refuseUnfit(kind, machine.signal(request.signal ?? DEFAULT_SIGNAL[machine.type]));
+    const [low, high] = condition === null ? [-100, 100] : [0, 1];
+    if (magnitude !== undefined && !(magnitude >= low && magnitude <= high)) {
+      throw new EdgeError("USAGE", `magnitude is ${magnitude}, expected ${low} to ${high} for a ${kind}.`);
+    }
   }
 
   /** Lets wear and leaks go on, and ends what is over. */
@@ -168,25 +191,12 @@ export class FaultBoard {
     this.onTruth({ at: "end", ...ended });
   }
 
-  #symptoms(machine: PlantMachine, condition: Condition): readonly string[] {
-    const symptoms = SYMPTOMS[machine.type][condition];
-    if (symptoms === undefined) {
-      const hint = `A ${machine.type} can have: ${Object.keys(SYMPTOMS[machine.type]).join(", ")}.`;
-      throw new EdgeError("USAGE", `${machine.id} is a ${machine.type}: it can't have "${condition}".`, { hint });
-    }
+  #untaken(machine: PlantMachine, condition: Condition): void {
     const taken = [...this.#active.values()].find(
       (fault) => fault.machine === machine && fault.condition === condition,
     );
-    if (taken !== undefined)
-      throw new EdgeError("USAGE", `${machine.id} has "${condition}" already (fault ${taken.record.id}).`);
-    return symptoms;
-  }
-
-  #refuseUnfit(kind: FaultKind, target: PlantSignal): void {
-    if (kind === "stuck" || kind === "lost" || target.isAnalog) return;
-    throw new EdgeError("USAGE", `"${target.description.name}" is no measured number: it can't have a "${kind}".`, {
-      hint: "Take stuck or lost, or a measured signal such as a temperature.",
-    });
+    if (taken === undefined) return;
+    throw new EdgeError("USAGE", `${machine.id} has "${condition}" already (fault ${taken.record.id}).`);
   }
 
   #lineOf(machine: PlantMachine): readonly PlantMachine[] {
@@ -207,4 +217,18 @@ export class FaultBoard {
     if (kind === "lost") return { kind: "lost" };
     return { kind: "factor", factor: magnitude };
   }
+}
+
+function symptomsOf(machine: PlantMachine, condition: Condition): readonly string[] {
+  const symptoms = SYMPTOMS[machine.type][condition];
+  if (symptoms !== undefined) return symptoms;
+  const hint = `A ${machine.type} can have: ${Object.keys(SYMPTOMS[machine.type]).join(", ")}.`;
+  throw new EdgeError("USAGE", `${machine.id} is a ${machine.type}: it can't have "${condition}".`, { hint });
+}
+
+function refuseUnfit(kind: FaultKind, target: PlantSignal): void {
+  if (kind === "stuck" || kind === "lost" || target.isAnalog) return;
+  throw new EdgeError("USAGE", `"${target.description.name}" is no measured number: it can't have a "${kind}".`, {
+    hint: "Take stuck or lost, or a measured signal such as a temperature.",
+  });
 }

@@ -61,6 +61,15 @@ export interface ScheduledFault extends FaultRequest {
   readonly afterMs: number;
 }
 
+/** The file behind `--schedule`: a JSON list of faults, each with `afterMs`. */
+export const ScheduleSchema = Type.Array(
+  Type.Object(
+    { ...FaultRequestSchema.properties, afterMs: Type.Number({ minimum: 0 }) },
+    { additionalProperties: false },
+  ),
+  { maxItems: 10_000 },
+);
+
 /** The truth about one fault, as it is written to the truth file. */
 export interface FaultRecord {
   readonly id: number;

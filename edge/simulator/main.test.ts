@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { AttributeIds, type DataValue, TimestampsToReturn } from "node-opcua";
@@ -78,6 +79,11 @@ test("the factory as a process of its own: one ready line, real protocols, contr
 test("SIGTERM ends it within three seconds, a wrong argument at once with one sentence", async () => {
   const { child } = await start("main.ts", ["--mills", "1", "--lathes", "0", "--presses", "0"]);
   expect(await end(child, () => child.kill("SIGTERM"))).toBeLessThan(3000);
+  const schedule = join(folder.path, "schedule.json");
+  writeFileSync(schedule, '[{"afterMs":0,"kind":"spike","machineId":"mill-01"}]');
+  await expect(start("main.ts", ["--schedule", schedule])).rejects.toThrow(
+    /schedule.json is no schedule of faults: .*durationMs/,
+  );
   await expect(start("main.ts", ["--mills", "many"])).rejects.toThrow(/ended with 1: --mills is "many"/);
 });
 

@@ -100,6 +100,14 @@ test("spike, dip, shift and stuck reach a client", async () => {
     frozen.end(id);
     expect(Math.abs((await read()) - normal), kind).toBeLessThan(25);
   }
+  // A stuck sensor hides what another fault would show.
+  const stuck = frozen.inject({ kind: "stuck", machineId: "press-02", durationMs: 60_000 });
+  const frozenAt = await read();
+  const hidden = frozen.inject({ kind: "spike", machineId: "press-02", durationMs: 60_000 });
+  expect(await read()).toBe(frozenAt);
+  frozen.end(stuck.id);
+  expect(await read()).toBeGreaterThan(frozenAt * 1.5);
+  frozen.end(hidden.id);
 });
 
 test("link down and server restart: sockets break, nobody listens, the same port answers again", async () => {

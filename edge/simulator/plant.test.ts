@@ -309,6 +309,11 @@ test("a fault that can't be is refused with the reason and what would do", () =>
     ],
     [{ kind: "coolant-leak", machineId: "press-01", durationMs: 1000 }, /can't have "coolant-leak"/, /tool-wear/],
   ];
+  for (const bad of [{ durationMs: 0 }, { durationMs: Number.NaN }, { durationMs: 1000, magnitude: 1.5 }]) {
+    expect(() => plant.faults.inject({ kind: "bearing-wear", machineId: "mill-01", ...bad }, START_MS)).toThrow(
+      /expected/,
+    );
+  }
   for (const [request, message, hint] of refusals) {
     let refused: unknown;
     try {

@@ -23,7 +23,6 @@ test("the config parses, names every machine, and gives every signal a place, a 
   expect(config.connections["machining-line"]).toEqual({
     address: ADDRESSES.opcuaEndpointUrl,
     security: { mode: "sign-and-encrypt", policy: "auto", trust: "first-use" },
-    publishingIntervalMs: 250,
   });
   expect(config.connections["press-line"]?.address).toBe("modbus+tcp://127.0.0.1:1503");
   for (const { type, connection } of Object.values(config.machines)) {

@@ -43,7 +43,6 @@ export function renderConfig(options: RenderConfigOptions): string {
     ...section("log", { path: options.logPath }),
     ...section("dashboard", { port: options.dashboardPort }),
     ...section("opcua", { pkiPath: options.pkiPath }),
-    ...(hasOpcua ? ['units: ["°"]                          # rotary axes; all other units are known ones', ""] : []),
     "connections:",
     ...(hasOpcua ? machiningLine(options) : []),
     "  press-line:                           # one Modbus TCP gateway, a unit id for each machine",
@@ -71,7 +70,6 @@ function machiningLine(options: RenderConfigOptions): string[] {
     "  machining-line:                       # one OPC UA server for all mills and lathes",
     `    address: ${options.opcuaEndpointUrl}`,
     security,
-    "    publishingIntervalMs: 250",
   ];
 }
 

@@ -30,7 +30,12 @@ export interface OpcuaTestClient extends AsyncDisposable {
 /** A real client with a session; gives up at once when nobody listens. */
 export async function connectOpcua(
   endpointUrl: string,
-  options: { readonly secure?: boolean; readonly pkiPath: string; readonly namespaceUri?: string },
+  options: {
+    readonly secure?: boolean;
+    readonly pkiPath: string;
+    readonly namespaceUri?: string;
+    readonly retries?: boolean;
+  },
 ): Promise<OpcuaTestClient> {
   const certificates = new OPCUACertificateManager({
     rootFolder: join(options.pkiPath, "client"),
@@ -43,7 +48,7 @@ export async function connectOpcua(
     clientCertificateManager: certificates,
     securityMode: options.secure === true ? MessageSecurityMode.SignAndEncrypt : MessageSecurityMode.None,
     securityPolicy: options.secure === true ? SecurityPolicy.Basic256Sha256 : SecurityPolicy.None,
-    connectionStrategy: { maxRetry: 0, initialDelay: 50 },
+    connectionStrategy: { maxRetry: options.retries === true ? -1 : 0, initialDelay: 100, maxDelay: 300 },
     transportTimeout: 5000,
   });
   try {

@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { Check } from "typebox/value";
 import { afterAll, expect, test } from "vitest";
-import { parse } from "yaml";
+import { parse, stringify } from "yaml";
 import { parseAddress } from "./address.ts";
 import { CONFIG_BYTES_MAX } from "./defaults.ts";
 import { loadConfig, parseConfig } from "./load.ts";
@@ -80,6 +81,7 @@ test("a hostile text is refused in a moment and without a crash", () => {
 });
 
 test("thousands of mistakes are told in bounded time and space", async () => {
+  const startMs = performance.now();
   const signals = Array.from({ length: 3_000 }, (_, i) => `      s${i}: { holding: -1, sale: 2 }`).join("\n");
   const path = file(
     "many.yaml",
@@ -90,7 +92,86 @@ test("thousands of mistakes are told in bounded time and space", async () => {
   if (!(error instanceof Error)) return;
   expect(error.message.split("\n").length).toBe(201);
   expect(error.message).toMatch(/and \d+ more$/);
+  // Mistakes that the shape does not show, so that the builders see each of them.
+  const units = Array.from({ length: 9_000 }, (_, i) => `      s${i}: { holding: 0, unit: u${i} }`).join("\n");
+  const parsed = parseConfig(`site: s\nmachines:\n  m:\n    address: modbus+tcp://h\n    signals:\n${units}\n`, {
+    path,
+  });
+  expect("problems" in parsed && parsed.problems).toHaveLength(9_000);
+  expect(performance.now() - startMs).toBeLessThan(15_000);
 });
+
+// Goal: whatever stands in the file, reading it gives a configuration or reasons, each with a place inside the file.
+// Method: fast-check puts strange values, keys and removals anywhere into the file that has every key.
+test("a mutilated file is read or refused with places, never a crash", () => {
+  const original = parse(readFileSync(GOLDEN, "utf8")) as unknown;
+  const paths = pathsOf(original);
+  const strange = fc.oneof(
+    fc.constantFrom<unknown>(
+      undefined,
+      null,
+      "",
+      "\x24{x}",
+      "none",
+      "ns=2;s=a",
+      "50%",
+      "opc.tcp://h",
+      "modbus+tcp://h",
+      -1,
+      0.5,
+      70_000,
+      1e300,
+      true,
+      [],
+      {},
+    ),
+    fc.jsonValue({ maxDepth: 2 }),
+  );
+  const mutation = fc.record({
+    path: fc.constantFrom(...paths),
+    key: fc.option(fc.constantFrom("node", "x y", "type", "__proto__", "5")),
+    value: strange,
+  });
+  let accepted = 0;
+  fc.assert(
+    fc.property(fc.array(mutation, { minLength: 1, maxLength: 4 }), (mutations) => {
+      const mutated = structuredClone(original);
+      for (const { path, key, value } of mutations) put(mutated, key === null ? path : [...path, key], value);
+      const text = stringify(mutated);
+      const parsed = parseConfig(text, { path: GOLDEN });
+      if (!("problems" in parsed)) {
+        accepted++;
+        return;
+      }
+      expect(parsed.problems.length).toBeGreaterThan(0);
+      const lines = text.split("\n");
+      for (const { line, column, message } of parsed.problems) {
+        expect(column).toBeLessThanOrEqual((lines[line - 1]?.length ?? 0) + 1);
+        expect(message).not.toMatch(/undefined|\[object/);
+      }
+    }),
+    { numRuns: 400 },
+  );
+  expect(accepted, "some mutations are harmless, else the test says little").toBeGreaterThan(5);
+});
+
+function pathsOf(value: unknown, at: readonly string[] = []): string[][] {
+  if (typeof value !== "object" || value === null) return [[...at]];
+  const inner = Object.entries(value).flatMap(([key, child]) => pathsOf(child, [...at, key]));
+  return at.length === 0 ? inner : [[...at], ...inner];
+}
+
+function put(root: unknown, path: readonly string[], value: unknown): void {
+  let current = root;
+  for (const key of path.slice(0, -1)) {
+    if (typeof current !== "object" || current === null) return;
+    current = (current as Record<string, unknown>)[key];
+  }
+  const last = path.at(-1);
+  if (typeof current !== "object" || current === null || last === undefined) return;
+  if (value === undefined) delete (current as Record<string, unknown>)[last];
+  else Object.defineProperty(current, last, { value, enumerable: true, configurable: true, writable: true });
+}
 
 test("the JSON schema for editors accepts the documented file and refuses a wrong key", () => {
   const schema = configJsonSchema();

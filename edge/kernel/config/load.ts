@@ -51,7 +51,9 @@ export function parseConfig(text: string, { path }: { path: string }): ParsedCon
   }));
   if (!document.readable) return { problems: syntax, warnings: [], files: [] };
   const value = withoutEmptySections(document.value);
-  const shape = schemaFindings(ConfigFileSchema, value);
+  const { findings: shape, isComplete } = schemaFindings(ConfigFileSchema, value);
+  const place = (finding: Finding): ConfigProblem => placed(document, path, finding);
+  if (!isComplete) return { problems: [...syntax, ...shape.map(place)].sort(byPlace), warnings: [], files: [] };
   for (const finding of shape) cut(value, finding.path);
   const findings = new Findings();
   const secrets = new SecretFiles(folder, findings);
@@ -62,7 +64,6 @@ export function parseConfig(text: string, { path }: { path: string }): ParsedCon
       !shape.some((cause) => explains(cause, finding)) &&
       !document.problems.some(({ path: cause }) => startsWith(cause, finding.path)),
   );
-  const place = (finding: Finding): ConfigProblem => placed(document, path, finding);
   const problems = [...syntax, ...[...shape, ...meaning].map(place)].sort(byPlace);
   const warnings = findings.warnings.map(place).sort(byPlace);
   const files = [...secrets.paths];
@@ -165,6 +166,7 @@ function cut(value: unknown, path: ConfigPath): void {
     current = (current as Record<string | number, unknown>)[segment];
   }
   const last = path.at(-1);
+  if (Array.isArray(current)) current[Number(last)] = "";
   if (last === undefined || !isMap(current)) return;
   // A type or connection that is refused as a whole still exists, so that machines which name it are not blamed.
   if (path.length === 2 && (path[0] === "machineTypes" || path[0] === "connections")) current[String(last)] = {};

@@ -25,15 +25,18 @@ interface JsonSchema {
   readonly anyOf?: readonly JsonSchema[];
 }
 
-/** Every deviation of `value` from the schema, one sentence each, with the path to it. */
-export function schemaFindings(schema: TSchema, value: unknown): Finding[] {
+/**
+ * Every deviation of `value` from the schema, one sentence each, with the path to it. Not complete when there were more
+ * than are worth collecting: then nothing may be concluded about the rest.
+ */
+export function schemaFindings(schema: TSchema, value: unknown): { findings: Finding[]; isComplete: boolean } {
   const before = Settings.Get().maxErrors;
   Settings.Set({ maxErrors: SCHEMA_ERRORS_MAX });
   try {
-    const findings: Finding[] = [];
     const seenUnions = new Set<string>();
-    for (const error of Errors(schema, value)) findings.push(...findingsOf(schema, value, error, seenUnions));
-    return findings;
+    const errors = Errors(schema, value);
+    const findings = errors.flatMap((error) => findingsOf(schema, value, error, seenUnions));
+    return { findings, isComplete: errors.length < SCHEMA_ERRORS_MAX };
   } finally {
     Settings.Set({ maxErrors: before });
   }

@@ -22,7 +22,7 @@ async function folder(): Promise<string> {
 }
 
 /** Follows a real file; `seen` lists what was told, in order. */
-async function following(path: string) {
+async function following(path: string, debounceMs = 60) {
   const initial = await loadConfig(path);
   const seen: string[] = [];
   let inForce: LoadedConfig = initial;
@@ -33,7 +33,7 @@ async function following(path: string) {
       clock: systemClock,
       initial,
       pollIntervalMs: 40,
-      debounceMs: 20,
+      debounceMs,
       onConfig(loaded, changes) {
         inForce = loaded;
         seen.push(`applied ${addressOf(loaded)}: ${changes.map(({ kind }) => kind).join(",")}`);
@@ -54,9 +54,9 @@ async function following(path: string) {
   return {
     seen,
     inForce: () => addressOf(inForce),
-    until: async (count: number) => expect.poll(() => seen.length, { timeout: 5_000, interval: 10 }).toBe(count),
+    until: async (count: number) => expect.poll(() => seen.length, { timeout: 15_000, interval: 10 }).toBe(count),
     /** Long enough for several polls: what is not told by then is not told. */
-    quiet: () => new Promise((resolve) => setTimeout(resolve, 250)),
+    quiet: () => new Promise((resolve) => setTimeout(resolve, 400)),
     end: async () => {
       stop.abort();
       await watching;
@@ -157,9 +157,9 @@ test("notices a swapped symbolic link, as Kubernetes mounts a ConfigMap", async 
 test("waits for a slow writer: a half-written file is not judged", async () => {
   const path = join(await folder(), "tailstock.yaml");
   await writeFile(path, text(10));
-  const { seen, until } = await following(path);
+  const { seen, until } = await following(path, 700);
   const whole = text(41);
-  // Each piece comes before the debounce of 20 ms has passed; the cuts leave invalid YAML or unknown keys.
+  // Each piece comes long before the debounce has passed; the cuts leave invalid YAML or unknown keys.
   for (const length of [5, 20, 40, 60, 80, 100, whole.length]) {
     await writeFile(path, whole.slice(0, length));
     await new Promise((resolve) => setTimeout(resolve, 3));

@@ -134,9 +134,18 @@ function explain(error: YAMLError): { message: string; hint: string } {
   };
 }
 
+type Pairs = ReadonlyMap<string, Pair<unknown, unknown>>;
+/** Pairs of a map by key, kept so that a thousand mistakes in a long map are found in a thousand steps. */
+const PAIRS_BY_MAP = new WeakMap<object, Pairs>();
+
 function pairOf(node: unknown, key: string | number): Pair<unknown, unknown> | undefined {
   if (!isMap(node)) return undefined;
-  return node.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === String(key));
+  let pairs = PAIRS_BY_MAP.get(node);
+  if (pairs === undefined) {
+    pairs = new Map(node.items.map((pair) => [isScalar(pair.key) ? String(pair.key.value) : "", pair]));
+    PAIRS_BY_MAP.set(node, pairs);
+  }
+  return pairs.get(String(key));
 }
 
 function startOf(node: unknown): number | undefined {
