@@ -1,7 +1,7 @@
 import { pino } from "pino";
 import { ModbusDriver, type ModbusDriverDeps } from "../../edge/drivers/modbus/modbus-driver.ts";
 import { systemClock } from "../../edge/kernel/clock.ts";
-import type { ModbusConnection, ModbusMachine, ModbusSignal } from "../../edge/kernel/config/model.ts";
+import type { ModbusConnection, ModbusMachine, ModbusSignal, ModbusTransport } from "../../edge/kernel/config/model.ts";
 
 /** Configuration as the loader would make it, for tests: a holding register of type uint16 unless said otherwise. */
 export function modbusSignal(name: string, address: number, other: Partial<ModbusSignal> = {}): ModbusSignal {
@@ -52,4 +52,15 @@ export function modbusConnection(port: number, other: Partial<ModbusConnection> 
 
 export function modbusDriver(connection: ModbusConnection, deps: Partial<ModbusDriverDeps> = {}): ModbusDriver {
   return new ModbusDriver(connection, { clock: systemClock, logger: pino({ level: "silent" }), ...deps });
+}
+
+export const FRAMINGS = ["tcp", "rtu-over-tcp"] as const;
+
+export function framingOf(kind: (typeof FRAMINGS)[number], port: number): ModbusTransport {
+  return { kind, host: "127.0.0.1", port };
+}
+
+/** Different for every unit and address, so that a mix-up shows. */
+export function cellValue(unitId: number, address: number): number {
+  return (unitId * 1_009 + address * 7) & 0xffff;
 }

@@ -37,15 +37,11 @@ interface Life {
 async function listenTcp(cells: Cells, port: number): Promise<Life> {
   const server = new Server(
     {
-      getMultipleHoldingRegisters: (address: number, count: number, unitId: number) => {
-        if (cells.frozen) return new Promise<number[]>(() => undefined);
-        const addresses = Array.from({ length: count }, (_, i) => address + i);
-        if (unitId !== UNIT_ID)
-          return Promise.reject(Object.assign(new Error("gateway target"), { modbusErrorCode: 11 }));
-        if (addresses.some((each) => cells.refused.has(each))) {
-          return Promise.reject(Object.assign(new Error("illegal data address"), { modbusErrorCode: 2 }));
-        }
-        return Promise.resolve(addresses.map((each) => cells.registers.get(each) ?? 0));
+      getHoldingRegister: (address: number, unitId: number, done: (error: Error | null, register: number) => void) => {
+        if (cells.frozen) return;
+        const exceptionCode = unitId !== UNIT_ID ? 11 : cells.refused.has(address) ? 2 : 0;
+        if (exceptionCode !== 0) done(Object.assign(new Error("refused"), { modbusErrorCode: exceptionCode }), 0);
+        else done(null, cells.registers.get(address) ?? 0);
       },
     },
     { host: "127.0.0.1", port },

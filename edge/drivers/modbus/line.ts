@@ -62,7 +62,7 @@ interface Transaction {
  * one resolved. Never takes a late answer for the answer to another request:
  * - Modbus TCP: by the 16-bit transaction id.
  * - RTU has no ids. After a timeout of (unit, function) the next request of that kind first waits another `timeoutMs` for
- *   the late answer, and its own first answer is held back for `timeoutMs`: when a second one comes, that is the right one.
+ *   the late answer, and then holds its first answer back for `timeoutMs`: when a second one comes, neither is taken.
  */
 export class Line {
   readonly counters = { requests: 0, timeouts: 0, staleReplies: 0, malformed: 0, reopened: 0 };
@@ -195,7 +195,7 @@ export class Line {
           timer = setTimeout(onTime, timeoutMs);
         } else {
           this.counters.staleReplies += 1;
-          session.port.emit("data", frame);
+          settle({ kind: "malformed", reason: "two answers came after a timeout, and can't be told apart" });
         }
       };
       const onAbort = () => settle({ kind: "closed", reason: "the driver is stopping" });
