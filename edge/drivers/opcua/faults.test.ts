@@ -161,7 +161,7 @@ test("P15 small operation limits are respected, each refused item is reported, a
   namespace?.addVariable({
     browseName: "s7",
     nodeId: "s=Mill.s7",
-    componentOf: namespace.findNode2 ? (server.nodes.get("s1")?.parent ?? "ObjectsFolder") : "ObjectsFolder",
+    componentOf: server.nodes.get("s1")?.parent,
     dataType: "Double",
     value: { dataType: "Double", value: 707 },
   } as never);
