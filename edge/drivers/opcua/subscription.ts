@@ -9,6 +9,7 @@ import {
   DeadbandType,
   DeleteMonitoredItemsRequest,
   DeleteSubscriptionsRequest,
+  type MonitoredItemCreateRequestOptions,
   MonitoringMode,
   TimestampsToReturn,
 } from "node-opcua-client";
@@ -18,7 +19,7 @@ import { addressOf } from "./delivery.ts";
 import type { Item } from "./item.ts";
 import { inChunks, type OperationLimits } from "./limits.ts";
 import type { OpcuaLink } from "./link.ts";
-import { ServiceStatus, statusText } from "./services.ts";
+import { ServiceStatus } from "./services.ts";
 
 /** A notification message carries at most this many values, so that decoding one never holds the process up for long. */
 const NOTIFICATIONS_PER_PUBLISH = 2_000;
@@ -149,13 +150,7 @@ function isFilterRefusal(statusCode: number): boolean {
   ].some((code) => code === statusCode);
 }
 
-function requestOf(
-  item: Item,
-): ConstructorParameters<typeof CreateMonitoredItemsRequest>[0] extends { itemsToCreate?: infer L | null } | undefined
-  ? L extends (infer E)[]
-    ? E
-    : never
-  : never {
+function requestOf(item: Item): MonitoredItemCreateRequestOptions {
   const { signal } = item;
   const filter =
     signal.deadband === null || item.localDeadband
@@ -166,7 +161,7 @@ function requestOf(
           deadbandValue: signal.deadband.value,
         });
   return {
-    itemToMonitor: { nodeId: item.nodeId ?? undefined, attributeId: AttributeIds.Value },
+    ...(item.nodeId ? { itemToMonitor: { nodeId: item.nodeId, attributeId: AttributeIds.Value } } : {}),
     monitoringMode: MonitoringMode.Reporting,
     requestedParameters: {
       clientHandle: item.handle,
@@ -175,10 +170,5 @@ function requestOf(
       discardOldest: signal.discardOldest,
       filter,
     },
-  } as never;
-}
-
-/** "BadTooManySubscriptions" and the like, for the status line. */
-export function whyNoSubscription(statusCode: number): string {
-  return `no subscription (${statusText(statusCode)}), polling instead`;
+  };
 }

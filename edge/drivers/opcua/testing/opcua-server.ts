@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import {
   DataType,
+  DataValue,
+  type INamespace,
   MessageSecurityMode,
-  type Namespace,
   nodesets,
   OPCUACertificateManager,
   OPCUAServer,
@@ -24,7 +25,7 @@ export interface TestServerOptions {
   readonly namespaces?: readonly string[];
   readonly server?: Partial<OPCUAServerOptions>;
   /** Adds nodes beyond the numeric signals. */
-  readonly build?: (namespace: Namespace, server: OPCUAServer) => void;
+  readonly build?: (namespace: INamespace, server: OPCUAServer) => void;
   readonly values: ReadonlyMap<string, number>;
 }
 
@@ -88,7 +89,14 @@ export class TestServer implements AsyncDisposable {
         nodeId: `s=Mill.${signal}`,
         dataType: "Double",
         minimumSamplingInterval: 10,
-        value: { get: () => new Variant({ dataType: DataType.Double, value: this.values.get(signal) ?? 0 }) },
+        value: {
+          timestamped_get: () =>
+            new DataValue({
+              value: new Variant({ dataType: DataType.Double, value: this.values.get(signal) ?? 0 }),
+              sourceTimestamp: new Date(),
+              serverTimestamp: new Date(),
+            }),
+        },
       });
       this.nodes.set(signal, node);
     }
