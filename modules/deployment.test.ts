@@ -89,7 +89,9 @@ test("routes are an object of sentences that name modules of this deployment", (
   expect(Array.isArray(hub.routes)).toBe(false);
   for (const route of Object.values(hub.routes)) {
     const sentence = typeof route === "string" ? route : route.route;
-    expect(sentence).toMatch(/^FROM \/messages\/.+ INTO (\$upstream|BrokeredEndpoint\("\/modules\/[^/]+\/inputs\/[^/]+"\))$/);
+    expect(sentence).toMatch(
+      /^FROM \/messages\/.+ INTO (\$upstream|BrokeredEndpoint\("\/modules\/[^/]+\/inputs\/[^/]+"\))$/,
+    );
     const source = /^FROM \/messages\/modules\/([^/ ]+)/.exec(sentence)?.[1];
     if (source !== undefined) expect(Object.keys(agent.modules)).toContain(source);
   }
@@ -97,7 +99,12 @@ test("routes are an object of sentences that name modules of this deployment", (
 
 describe.each(Object.entries(agent.modules))("module %s", (name, entry) => {
   test("says how it is run, restarted, ordered, bounded and configured", () => {
-    expect(entry).toMatchObject({ type: "docker", status: "running", restartPolicy: "always", imagePullPolicy: "on-create" });
+    expect(entry).toMatchObject({
+      type: "docker",
+      status: "running",
+      restartPolicy: "always",
+      imagePullPolicy: "on-create",
+    });
     expect(entry.startupOrder).toBeGreaterThanOrEqual(0);
     expect(entry.settings.createOptions.HostConfig.Memory).toBeGreaterThanOrEqual(256 * 1024 * 1024);
     for (const variable of Object.values(entry.env ?? {})) expect(variable).toEqual({ value: expect.any(String) });
@@ -120,22 +127,27 @@ describe.each(Object.entries(agent.modules))("module %s", (name, entry) => {
     expect(existsSync(join(import.meta.dirname, name, file.image.contextPath, "package-lock.json"))).toBe(true);
   });
 
-  test.each(["amd64", "arm64v8"])("Dockerfile.%s: staged, pinned, no scripts, not root, with a health check", (platform) => {
-    const file = moduleFileOf(name).image.tag.platforms[platform] ?? "";
-    const dockerfile = readFileSync(join(import.meta.dirname, name, file), "utf8");
-    const bases = [...dockerfile.matchAll(/^FROM --platform=(\S+) (\S+)/gm)];
-    expect(bases.length).toBeGreaterThanOrEqual(2);
-    for (const [, on, image] of bases) {
-      expect(on).toBe(platform === "amd64" ? "linux/amd64" : "linux/arm64");
-      expect(image).toBe("node:24-slim");
-    }
-    expect(dockerfile).toContain("npm ci --ignore-scripts --omit=dev");
-    expect(dockerfile.lastIndexOf("USER node")).toBeGreaterThan(dockerfile.lastIndexOf("FROM "));
-    expect(dockerfile).toContain("HEALTHCHECK");
-    // What is copied and started must be there.
-    for (const [, path] of dockerfile.matchAll(/^COPY (?!--from)(\S+)/gm)) expect(existsSync(join(root, path ?? ""))).toBe(true);
-    for (const [, path] of dockerfile.matchAll(/"(modules\/[^"]+\.ts)"/g)) expect(existsSync(join(root, path ?? ""))).toBe(true);
-  });
+  test.each(["amd64", "arm64v8"])(
+    "Dockerfile.%s: staged, pinned, no scripts, not root, with a health check",
+    (platform) => {
+      const file = moduleFileOf(name).image.tag.platforms[platform] ?? "";
+      const dockerfile = readFileSync(join(import.meta.dirname, name, file), "utf8");
+      const bases = [...dockerfile.matchAll(/^FROM --platform=(\S+) (\S+)/gm)];
+      expect(bases.length).toBeGreaterThanOrEqual(2);
+      for (const [, on, image] of bases) {
+        expect(on).toBe(platform === "amd64" ? "linux/amd64" : "linux/arm64");
+        expect(image).toBe("node:24-slim");
+      }
+      expect(dockerfile).toContain("npm ci --ignore-scripts --omit=dev");
+      expect(dockerfile.lastIndexOf("USER node")).toBeGreaterThan(dockerfile.lastIndexOf("FROM "));
+      expect(dockerfile).toContain("HEALTHCHECK");
+      // What is copied and started must be there.
+      for (const [, path] of dockerfile.matchAll(/^COPY (?!--from)(\S+)/gm))
+        expect(existsSync(join(root, path ?? ""))).toBe(true);
+      for (const [, path] of dockerfile.matchAll(/"(modules\/[^"]+\.ts)"/g))
+        expect(existsSync(join(root, path ?? ""))).toBe(true);
+    },
+  );
 });
 
 test("the collector waits for nobody; the dashboard's port is the host's, on loopback as long as it has no log-in", () => {

@@ -1,6 +1,13 @@
 import { EdgeError } from "../kernel/errors.ts";
 
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 const GRAMMAR = /^(\d+(?:\.\d+)?)(ms|s|min|m|h|d)$/;
 
 /**

@@ -1,7 +1,7 @@
-import type { Cli } from "./cli.ts";
-import { readRuntimeFile, removeRuntimeFile, writeRuntimeFile } from "./runtime-file.ts";
 import { EdgeError } from "../kernel/errors.ts";
 import type { LogLevel } from "../kernel/logging.ts";
+import type { Cli } from "./cli.ts";
+import { readRuntimeFile, removeRuntimeFile, writeRuntimeFile } from "./runtime-file.ts";
 
 export interface EdgeProcessOptions {
   /** Absolute. */
@@ -36,7 +36,13 @@ export async function runEdgeProcess(cli: Cli, options: EdgeProcessOptions, sign
         parts: options.withDashboard ? ["collector", "dashboard"] : ["collector"],
         clock: cli.clock,
         onReady: ({ dashboardUrl = null }) => {
-          writeRuntimeFile(logPath, { pid: process.pid, startedMs: cli.clock.nowMs(), configPath, dashboardUrl, controlUrl });
+          writeRuntimeFile(logPath, {
+            pid: process.pid,
+            startedMs: cli.clock.nowMs(),
+            configPath,
+            dashboardUrl,
+            controlUrl,
+          });
           void options.onReady(dashboardUrl);
         },
       },

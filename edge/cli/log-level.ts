@@ -1,7 +1,15 @@
 import { EdgeError } from "../kernel/errors.ts";
 import type { LogLevel } from "../kernel/logging.ts";
 
-const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const satisfies readonly LogLevel[];
+const LOG_LEVELS = [
+  "trace",
+  "debug",
+  "info",
+  "warn",
+  "error",
+  "fatal",
+  "silent",
+] as const satisfies readonly LogLevel[];
 
 /**
  * A level of log lines by its name.

@@ -51,7 +51,8 @@ export class Output {
     const known = error instanceof EdgeError ? error : undefined;
     const code = known?.code ?? "UNEXPECTED";
     const message = messageOf(error);
-    const hint = known?.hint ?? (known ? undefined : "Set TAILSTOCK_DEBUG=1 to see where it comes from, and report it.");
+    const hint =
+      known?.hint ?? (known ? undefined : "Set TAILSTOCK_DEBUG=1 to see where it comes from, and report it.");
     if (this.json) {
       process.stderr.write(`${JSON.stringify({ error: { code, message, hint: hint ?? null } })}\n`);
     } else {

@@ -13,7 +13,11 @@ export interface RegisterSpec {
   /** Registers, or coils. */
   readonly count: number;
   /** null: shown as they are. */
-  readonly value: { readonly type: Exclude<DataType, "datetime">; readonly order: OrderName; readonly lengthBytes: number | null } | null;
+  readonly value: {
+    readonly type: Exclude<DataType, "datetime">;
+    readonly order: OrderName;
+    readonly lengthBytes: number | null;
+  } | null;
 }
 
 const REGISTERS_MAX = 125;
@@ -30,11 +34,15 @@ export function parseRegisterSpec(text: string): RegisterSpec {
   if (table === undefined) throw wrong(text, `"${tableText}" is not a table: ${MODBUS_TABLES.join(", ")}`);
   const match = /^(\d{1,5})(?:x(\d{1,4}))?$/.exec(place);
   const address = Number(match?.[1]);
-  if (!match || address > 0xffff) throw wrong(text, `"${place}" is not an address from 0 to 65535, nor one with a count (100x4)`);
+  if (!match || address > 0xffff)
+    throw wrong(text, `"${place}" is not an address from 0 to 65535, nor one with a count (100x4)`);
   if (rest.length > 0) throw wrong(text, `"${rest.join(":")}" is too much`);
   const isBits = table === "coil" || table === "discrete";
   if (typeText !== undefined && (isBits || match[2] !== undefined)) {
-    throw wrong(text, isBits ? "a coil or discrete input has no type but boolean" : "a type and a count exclude each other");
+    throw wrong(
+      text,
+      isBits ? "a coil or discrete input has no type but boolean" : "a type and a count exclude each other",
+    );
   }
   const value = typeText === undefined ? null : parseType(text, typeText, orderText);
   const count = value === null ? Number(match[2] ?? 1) : registersOf(value.type, value.lengthBytes);

@@ -30,7 +30,8 @@ export async function runtimeState(log: LogReader, nowMs: number, dashboardUrl?:
   const dashboard = url === null ? null : await askHealth(url);
   const isWriting = lastCommitAgeMs !== null && Math.abs(lastCommitAgeMs) < SILENT_AFTER_MS;
   const isRunning = isWriting && file?.alive !== false;
-  const commit = lastCommitAgeMs === null ? "nothing was ever written" : `last commit ${durationText(lastCommitAgeMs)} ago`;
+  const commit =
+    lastCommitAgeMs === null ? "nothing was ever written" : `last commit ${durationText(lastCommitAgeMs)} ago`;
   const isKilled = file?.alive === false ? `; process ${file.pid} is gone without having said goodbye` : "";
   const health = dashboard ? `; dashboard ${dashboard.url} ${dashboard.detail}` : "";
   return {

@@ -39,7 +39,16 @@ async function check(cli: Cli, file: string): Promise<void> {
     ...(each.hint === "" ? [] : [`    ${harmless(each.hint)}`]),
   ];
   await cli.output.result(
-    { file: path, sha256, ok: problems.length === 0, problems, warnings, connections, machines: machines.length, signals },
+    {
+      file: path,
+      sha256,
+      ok: problems.length === 0,
+      problems,
+      warnings,
+      connections,
+      machines: machines.length,
+      signals,
+    },
     () => [
       ...problems.flatMap((each) => lines("", each)),
       ...warnings.flatMap((each) => lines("warning: ", each)),

@@ -24,7 +24,10 @@ function dataOf(command: Command): string | undefined {
 export function demoInjectCommand(cli: Cli): Command {
   return new Command("inject")
     .description("makes something go wrong in a running demo")
-    .argument("<kind>", "spike, dip, shift, bearing-wear, tool-wear, coolant-leak, stuck, lost, link-down, server-restart")
+    .argument(
+      "<kind>",
+      "spike, dip, shift, bearing-wear, tool-wear, coolant-leak, stuck, lost, link-down, server-restart",
+    )
     .argument("<machine>", "such as mill-01")
     .option("--signal <name>", "the signal, for faults of one signal")
     .option("--for <duration>", "how long it lasts", "60s")
@@ -45,7 +48,12 @@ export function demoInjectCommand(cli: Cli): Command {
         ...(options.magnitude === undefined ? {} : { magnitude: parseMagnitude(options.magnitude) }),
       });
       await cli.output.result(record, () => [
-        harmless(`${record.fault} on ${record.machineId} ${record.signals.join(", ")} until ${timeText(record.endMs)}`.replace("  ", " ")),
+        harmless(
+          `${record.fault} on ${record.machineId} ${record.signals.join(", ")} until ${timeText(record.endMs)}`.replace(
+            "  ",
+            " ",
+          ),
+        ),
       ]);
     });
 }
@@ -57,12 +65,22 @@ export function demoFaultsCommand(cli: Cli): Command {
     .action(async (_options: DemoChoice, command: Command) => {
       const { listFaults } = await import("../../simulator/control-client.ts");
       const faults = await listFaults(controlUrlOf(cli, dataOf(command)));
-      const rows = [...faults.active.map((fault) => ["active", fault] as const), ...faults.ended.map((fault) => ["ended", fault] as const)];
+      const rows = [
+        ...faults.active.map((fault) => ["active", fault] as const),
+        ...faults.ended.map((fault) => ["ended", fault] as const),
+      ];
       await cli.output.result(faults, () =>
         rows.length === 0
           ? ["no fault so far; tailstock demo inject makes one"]
           : tableLines(
-              [{ title: "STATE" }, { title: "FAULT" }, { title: "MACHINE" }, { title: "FROM" }, { title: "UNTIL" }, { title: "SIGNALS" }],
+              [
+                { title: "STATE" },
+                { title: "FAULT" },
+                { title: "MACHINE" },
+                { title: "FROM" },
+                { title: "UNTIL" },
+                { title: "SIGNALS" },
+              ],
               rows.map(([state, { fault, machineId, signals, startMs, endMs }]) => [
                 state,
                 harmless(fault),

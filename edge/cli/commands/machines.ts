@@ -47,18 +47,20 @@ function documentOf(view: MachineView, nowMs: number): unknown {
     removed: view.removed,
     lastUpdateMs: view.lastUpdateMs,
     ageMs: view.lastUpdateMs === null ? null : nowMs - view.lastUpdateMs,
-    signals: [...view.signals, ...unknown.map((name) => ({ name, title: name, unit: "", key: false }))].map((signal) => {
-      const sample = view.samples.get(signal.name);
-      return {
-        ...signal,
-        value: sample?.value ?? null,
-        statusCode: sample?.statusCode ?? null,
-        status: sample ? statusName(sample.statusCode) : null,
-        sourceTimestampMs: sample?.sourceTimestampMs ?? null,
-        serverTimestampMs: sample?.serverTimestampMs ?? null,
-        receivedTimestampMs: sample?.receivedTimestampMs ?? null,
-      };
-    }),
+    signals: [...view.signals, ...unknown.map((name) => ({ name, title: name, unit: "", key: false }))].map(
+      (signal) => {
+        const sample = view.samples.get(signal.name);
+        return {
+          ...signal,
+          value: sample?.value ?? null,
+          statusCode: sample?.statusCode ?? null,
+          status: sample ? statusName(sample.statusCode) : null,
+          sourceTimestampMs: sample?.sourceTimestampMs ?? null,
+          serverTimestampMs: sample?.serverTimestampMs ?? null,
+          receivedTimestampMs: sample?.receivedTimestampMs ?? null,
+        };
+      },
+    ),
   };
 }
 
@@ -89,7 +91,8 @@ function keyValues(cli: Cli, view: MachineView): string {
       const sample = view.samples.get(name);
       if (!sample) return `${name} –`;
       const severity = severityOf(sample.statusCode);
-      const shown = severity === "bad" ? statusName(sample.statusCode) : `${valueText(sample.value)}${unit && ` ${unit}`}`;
+      const shown =
+        severity === "bad" ? statusName(sample.statusCode) : `${valueText(sample.value)}${unit && ` ${unit}`}`;
       return cli.output.paint(severity, harmless(`${name} ${shown}`));
     })
     .join(", ");
@@ -110,7 +113,9 @@ function signalLines(cli: Cli, view: MachineView, nowMs: number): string[] {
     ];
   });
   return [
-    harmless(`${view.machineId}  ${view.typeName}  on ${view.connectionId}${view.removed ? "  (no longer configured)" : ""}`),
+    harmless(
+      `${view.machineId}  ${view.typeName}  on ${view.connectionId}${view.removed ? "  (no longer configured)" : ""}`,
+    ),
     "",
     ...tableLines(
       [

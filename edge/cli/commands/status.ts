@@ -108,11 +108,7 @@ function reportLines(cli: Cli, report: StatusReport): string[] {
       : [
           "",
           ...tableLines(
-            [
-              { title: "CURSOR" },
-              { title: "OFFSET", align: "right" },
-              { title: "BEHIND", align: "right" },
-            ],
+            [{ title: "CURSOR" }, { title: "OFFSET", align: "right" }, { title: "BEHIND", align: "right" }],
             cursors.map(({ name, offset, behind }) => [harmless(name), String(offset), String(behind)]),
           ),
         ]),

@@ -1,5 +1,10 @@
 import { Command } from "commander";
-import { EVENT_TYPES, type EventType, type StoredEvent, type TelemetrySample } from "../../../cloud-sync/contract/event.ts";
+import {
+  EVENT_TYPES,
+  type EventType,
+  type StoredEvent,
+  type TelemetrySample,
+} from "../../../cloud-sync/contract/event.ts";
 import { EdgeError } from "../../kernel/errors.ts";
 import { severityOf, statusName } from "../../kernel/status-code.ts";
 import type { LogReader } from "../../log/event-log.ts";
@@ -107,7 +112,8 @@ type Item = { readonly event: StoredEvent; readonly sample: TelemetrySample | un
 
 function itemsOf(event: StoredEvent, { machineId, signals, sinceMs }: Filter): Item[] {
   if (machineId !== undefined && event.machineId !== machineId) return [];
-  if (event.type !== "telemetry") return signals !== undefined || event.timeMs < sinceMs ? [] : [{ event, sample: undefined }];
+  if (event.type !== "telemetry")
+    return signals !== undefined || event.timeMs < sinceMs ? [] : [{ event, sample: undefined }];
   return event.data.samples
     .filter((sample) => sample.receivedTimestampMs >= sinceMs && (signals === undefined || signals.has(sample.signal)))
     .map((sample) => ({ event, sample }));

@@ -13,7 +13,9 @@ interface UpOptions {
 
 export function upCommand(cli: Cli): Command {
   return new Command("up")
-    .description("polls the machines of a configuration and shows them, until Ctrl-C; edits of the file are applied live")
+    .description(
+      "polls the machines of a configuration and shows them, until Ctrl-C; edits of the file are applied live",
+    )
     .option("-c, --config <file>", "the configuration", CONFIG_NAME)
     .option("--no-dashboard", "collect only")
     .option("--log-level <level>", "fatal, error, warn, info, debug or trace (default: TAILSTOCK_LOG_LEVEL, else info)")

@@ -58,7 +58,9 @@ export async function startSimulator(options: {
     child.once("error", (error) => resolve(error.message));
     child.once("exit", (code, signal) => resolve(signal === null ? `exit code ${code}` : `killed by ${signal}`));
   });
-  const ended = exited.then((how) => `the simulator ended (${how})${complaint === "" ? "" : `: ${lastLine(complaint)}`}`);
+  const ended = exited.then(
+    (how) => `the simulator ended (${how})${complaint === "" ? "" : `: ${lastLine(complaint)}`}`,
+  );
   try {
     return { addresses: await untilReady(child, ended, options.signal), ended, stop: () => stop(child, exited) };
   } catch (error) {
@@ -67,13 +69,19 @@ export async function startSimulator(options: {
   }
 }
 
-async function untilReady(child: ChildProcess, ended: Promise<string>, signal: AbortSignal): Promise<SimulatorAddresses> {
+async function untilReady(
+  child: ChildProcess,
+  ended: Promise<string>,
+  signal: AbortSignal,
+): Promise<SimulatorAddresses> {
   if (child.stdout === null) throw new TypeError("the simulator has no standard output");
   const waited = AbortSignal.any([signal, AbortSignal.timeout(READY_MS_MAX)]);
   const lines = createInterface({ input: child.stdout });
   const first = once(lines, "line", { signal: waited }).then(([line]) => String(line));
   const failed = ended.then((how) => {
-    throw new EdgeError("DRIVER_NOT_CONNECTED", how, { hint: "Free the ports it wants, or look at the message above." });
+    throw new EdgeError("DRIVER_NOT_CONNECTED", how, {
+      hint: "Free the ports it wants, or look at the message above.",
+    });
   });
   try {
     return JSON.parse(await Promise.race([first, failed])) as SimulatorAddresses;
