@@ -23,7 +23,7 @@ function startModule(name: "collector" | "dashboard", configPath: string) {
   const child = spawn(
     process.execPath,
     ["--disable-warning=ExperimentalWarning", join(import.meta.dirname, name, "main.ts")],
-    { cwd: folder, env: { PATH: process.env["PATH"], TAILSTOCK_CONFIG: configPath, TAILSTOCK_LOG_LEVEL: "info" } },
+    { cwd: folder, env: { PATH: process.env.PATH, TAILSTOCK_CONFIG: configPath, TAILSTOCK_LOG_LEVEL: "info" } },
   );
   children.push(child);
   let output = "";
@@ -63,7 +63,7 @@ async function health(name: "collector" | "dashboard", configPath: string): Prom
   const child = spawn(
     process.execPath,
     ["--disable-warning=ExperimentalWarning", join(import.meta.dirname, name, "health.ts")],
-    { cwd: folder, env: { PATH: process.env["PATH"], TAILSTOCK_CONFIG: configPath }, stdio: "ignore" },
+    { cwd: folder, env: { PATH: process.env.PATH, TAILSTOCK_CONFIG: configPath }, stdio: "ignore" },
   );
   return (await once(child, "exit"))[0] as number | null;
 }

@@ -40,7 +40,7 @@ export function browseCommand(cli: Cli): Command {
         ...result.nodes.map((node) => {
           const indent = "  ".repeat(node.depth);
           const type = node.dataType === null ? "" : `  ${node.dataType}`;
-          const value = node.nodeClass === "Variable" ? valueOf(cli, node) : "";
+          const value = node.nodeClass === "Variable" ? nodeValue(cli, node) : "";
           return `${indent}${harmless(node.displayName)}  ${harmless(node.nodeId)}${type}${value}`;
         }),
         ...(result.truncated ? [`stopped after ${countText(result.nodes.length, "node")}; --limit shows more`] : []),
@@ -48,7 +48,7 @@ export function browseCommand(cli: Cli): Command {
     });
 }
 
-function valueOf(cli: Cli, node: { value: Parameters<typeof valueText>[0]; statusCode: number | null }): string {
+function nodeValue(cli: Cli, node: { value: Parameters<typeof valueText>[0]; statusCode: number | null }): string {
   if (node.statusCode === null) return "";
   const severity = severityOf(node.statusCode);
   return `  = ${cli.output.paint(severity, severity === "bad" ? statusName(node.statusCode) : valueText(node.value))}`;
