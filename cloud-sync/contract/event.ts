@@ -51,6 +51,8 @@ export interface SignalInfo {
   readonly type: string | null;
   /** Milliseconds between two readings as configured; a value much older than this is stale. */
   readonly intervalMs: number;
+  /** A subscribed signal may keep its value for hours without a sample. Left out: opcua subscribes, modbus polls. */
+  readonly mode?: "subscribe" | "poll";
 }
 
 export type ConfigData =

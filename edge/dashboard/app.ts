@@ -1,0 +1,88 @@
+import { setTimeout as delay } from "node:timers/promises";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+import type { Clock } from "../kernel/clock.ts";
+import type { LogReader } from "../log/event-log.ts";
+import type { DashboardContext } from "./dashboard-context.ts";
+import { addFailures } from "./plugins/failures.ts";
+import { addOpenapi } from "./plugins/openapi.ts";
+import { addPage } from "./plugins/page.ts";
+import { addSecurity } from "./plugins/security.ts";
+import { follow } from "./projection/follow.ts";
+import { LatestProjection } from "./projection/latest-projection.ts";
+import { rebuild, searchPast } from "./projection/rebuild.ts";
+import { connectionRoutes } from "./routes/connections.ts";
+import { eventRoutes } from "./routes/events.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { machineRoutes } from "./routes/machines.ts";
+import { streamRoutes } from "./routes/stream.ts";
+import { trendRoutes } from "./routes/trend.ts";
+import { StreamHub } from "./stream/stream-hub.ts";
+
+export interface DashboardOptions {
+  readonly log: LogReader;
+  readonly site: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Folder of the built page. */
+  readonly webRoot: string;
+  /** A projection that could not go on; the component ends with it. */
+  readonly onFailure?: (error: unknown) => void;
+}
+
+/**
+ * The dashboard's server, ready to listen or inject. It reads the log and nothing else, so it may run in a process of its
+ * own. The projection is rebuilt before the first answer and follows the log until `close`. The log stays the caller's.
+ */
+export function createDashboard(options: DashboardOptions): FastifyInstance {
+  const { log, site, clock, logger, webRoot } = options;
+  const app: FastifyInstance = Fastify({
+    loggerInstance: logger as FastifyBaseLogger,
+    // One line a request would bury what matters; failures are logged by the error handler.
+    disableRequestLogging: true,
+    forceCloseConnections: true,
+    bodyLimit: 4_096,
+    routerOptions: { maxParamLength: 500 },
+    ajv: { customOptions: { removeAdditional: false } },
+  });
+  const projection = new LatestProjection();
+  const hub = new StreamHub({
+    projection,
+    clock,
+    site,
+    epoch: log.epoch,
+    onDrop: (reason) => logger.warn({ reason }, "slow page dropped from the live stream"),
+  });
+  const context: DashboardContext = { log, site, clock, projection, hub };
+  const ending = new AbortController();
+  let following: Promise<void> = Promise.resolve();
+
+  addSecurity(app);
+  addFailures(app);
+  app.register(async (scope) => {
+    await addOpenapi(scope);
+    for (const routes of [machineRoutes, trendRoutes, connectionRoutes, healthRoutes, eventRoutes, streamRoutes]) {
+      await scope.register(routes(context));
+    }
+  });
+  app.register((scope) => addPage(scope, webRoot));
+  app.addHook("onReady", async () => {
+    await rebuild(log, projection, ending.signal);
+    const publish = hub.publish.bind(hub);
+    following = Promise.all([
+      follow(log, projection, publish, ending.signal),
+      searchPast(log, projection, publish, ending.signal),
+    ]).then(
+      () => undefined,
+      (error: unknown) => {
+        if (!ending.signal.aborted) options.onFailure?.(error);
+      },
+    );
+  });
+  app.addHook("preClose", async () => {
+    ending.abort();
+    hub.close();
+    await Promise.race([following, delay(500, undefined, { ref: false })]);
+  });
+  return app;
+}

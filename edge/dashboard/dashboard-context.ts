@@ -1,0 +1,13 @@
+import type { Clock } from "../kernel/clock.ts";
+import type { LogReader } from "../log/event-log.ts";
+import type { LatestProjection } from "./projection/latest-projection.ts";
+import type { StreamHub } from "./stream/stream-hub.ts";
+
+/** What routes work with. */
+export interface DashboardContext {
+  readonly log: LogReader;
+  readonly site: string;
+  readonly clock: Clock;
+  readonly projection: LatestProjection;
+  readonly hub: StreamHub;
+}

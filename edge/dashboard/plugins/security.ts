@@ -1,0 +1,30 @@
+import type { FastifyInstance } from "fastify";
+import { hostNameOf, isLoopback } from "../hosts.ts";
+
+const HEADERS = {
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer",
+  "cross-origin-resource-policy": "same-origin",
+  "cross-origin-opener-policy": "same-origin",
+} as const;
+
+/**
+ * Headers for every answer, and a check of the Host header: a web site that points its own name at 127.0.0.1 (DNS
+ * rebinding) would otherwise read the factory through a visitor's browser. Must be called before routes are added.
+ */
+export function addSecurity(app: FastifyInstance): void {
+  app.addHook("onRequest", async (request, reply) => {
+    reply.headers(HEADERS);
+    if (isLoopback(hostNameOf(request.headers.host ?? ""))) return;
+    return reply.code(421).send({
+      error: {
+        code: "HOST_REFUSED",
+        message: `this dashboard does not answer to the name "${(request.headers.host ?? "").slice(0, 100)}"`,
+        hint: "Open it as http://localhost or http://127.0.0.1 with its port.",
+      },
+    });
+  });
+}

@@ -1,0 +1,96 @@
+import { setImmediate as yieldToLoop } from "node:timers/promises";
+import { severityOf } from "../../kernel/status-code.ts";
+import type { LogReader } from "../../log/event-log.ts";
+import { chartValueOf } from "../json-value.ts";
+import { SliceSize } from "../slice-size.ts";
+import { Downsampler, type Line } from "./downsample.ts";
+
+const SLICE_MS = 8;
+const SLICE_EVENTS_MAX = 1_000;
+const BREAKS_MAX = 1_000;
+export const TREND_SIGNALS_MAX = 8;
+export const TREND_POINTS_MAX = 2_000;
+
+export interface TrendSignal {
+  readonly name: string;
+  readonly intervalMs: number;
+  readonly polled: boolean;
+}
+
+export interface TrendQuery {
+  readonly machineId: string;
+  readonly connectionId: string;
+  readonly edgeStream: string;
+  readonly signals: readonly TrendSignal[];
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly points: number;
+}
+
+/**
+ * Reads lines from the log in slices that leave the event loop free between them. Bad samples and non-finite values break
+ * a line; so do a link that went down, and for a polled signal a silence longer than it is allowed to have.
+ */
+export async function readTrend(log: LogReader, query: TrendQuery, signal: AbortSignal): Promise<Map<string, Line>> {
+  const { machineId, fromMs, toMs, points } = query;
+  const lines = new Map(
+    query.signals.map((each) => [
+      each.name,
+      { ...each, sampler: new Downsampler(fromMs, toMs, points), lastMs: undefined as number | undefined },
+    ]),
+  );
+  const breaksMs = await linkBreaks(log, query, signal);
+  const slice = new SliceSize(SLICE_MS, SLICE_EVENTS_MAX);
+  let afterSeq = 0;
+  for (let breakIndex = 0; !signal.aborted; ) {
+    const startedMs = performance.now();
+    const limitEvents = slice.limitEvents;
+    const events = log.readTime(machineId, fromMs, toMs, { limitEvents, afterSeq, types: ["telemetry"] });
+    for (const event of events) {
+      if (event.type !== "telemetry") continue;
+      for (const sample of event.data.samples) {
+        const timeMs = sample.receivedTimestampMs;
+        for (; (breaksMs[breakIndex] ?? Number.POSITIVE_INFINITY) <= timeMs; breakIndex++) {
+          for (const { sampler } of lines.values()) sampler.add(breaksMs[breakIndex] as number, null);
+        }
+        const line = lines.get(sample.signal);
+        if (!line || timeMs < fromMs || timeMs >= toMs) continue;
+        const silenceMs = 3 * line.intervalMs + 5_000;
+        if (line.polled && line.lastMs !== undefined && timeMs - line.lastMs > silenceMs) {
+          line.sampler.add(line.lastMs + silenceMs, null);
+        }
+        line.lastMs = timeMs;
+        const value = severityOf(sample.statusCode) === "bad" ? undefined : chartValueOf(sample.value);
+        line.sampler.add(timeMs, value ?? null);
+      }
+    }
+    slice.learn(events.length, performance.now() - startedMs);
+    const last = events.at(-1);
+    if (!last || events.length < limitEvents) break;
+    afterSeq = last.seq;
+    await yieldToLoop();
+  }
+  return new Map([...lines].map(([name, { sampler }]) => [name, sampler.finish()]));
+}
+
+/** When the machine's link went down or a collector started anew: nothing was measured around these instants. */
+async function linkBreaks(log: LogReader, query: TrendQuery, signal: AbortSignal): Promise<number[]> {
+  const { edgeStream, connectionId, fromMs, toMs } = query;
+  const slice = new SliceSize(SLICE_MS, SLICE_EVENTS_MAX);
+  const breaksMs: number[] = [];
+  for (let afterSeq = 0; !signal.aborted && breaksMs.length < BREAKS_MAX; ) {
+    const startedMs = performance.now();
+    const limitEvents = slice.limitEvents;
+    const events = log.readTime(edgeStream, fromMs, toMs, { limitEvents, afterSeq, types: ["connection"] });
+    for (const { type, timeMs, data } of events) {
+      if (type !== "connection" || data.connectionId !== connectionId || timeMs < fromMs) continue;
+      if (data.state === "disconnected" || data.state === "connecting") breaksMs.push(timeMs);
+    }
+    slice.learn(events.length, performance.now() - startedMs);
+    const last = events.at(-1);
+    if (!last || events.length < limitEvents) break;
+    afterSeq = last.seq;
+    await yieldToLoop();
+  }
+  return breaksMs;
+}

@@ -1,0 +1,129 @@
+import uPlot from "uplot";
+import type { SignalView } from "../../../schemas/views.ts";
+import { formatNumber } from "../format.ts";
+import type { TrendData } from "./trend-data.ts";
+
+const HEIGHT = 300;
+const COLOURS = 8;
+
+/** The chart itself. Signals of one unit share a scale; the first two scales have an axis each, the others only their line. */
+export class TrendChart {
+  readonly #host: HTMLElement;
+  readonly #signals: readonly SignalView[];
+  readonly #resize: ResizeObserver;
+  readonly #dark = matchMedia("(prefers-color-scheme: dark)");
+  #plot: uPlot | undefined;
+
+  constructor(host: HTMLElement, signals: readonly SignalView[]) {
+    this.#host = host;
+    this.#signals = signals;
+    this.#build();
+    this.#resize = new ResizeObserver(() => this.#plot?.setSize({ width: host.clientWidth, height: HEIGHT }));
+    this.#resize.observe(host);
+    this.#dark.addEventListener("change", this.#rebuild);
+  }
+
+  #rebuild = (): void => {
+    this.#plot?.destroy();
+    this.#build();
+  };
+
+  #build(): void {
+    const style = getComputedStyle(this.#host);
+    const colour = (name: string) => style.getPropertyValue(name).trim();
+    const font = `12px ${style.fontFamily}`;
+    const scales = [...new Set(this.#signals.map(scaleOf))];
+    const axis = { stroke: colour("--muted"), font, ticks: { stroke: colour("--line"), size: 4 } };
+    this.#plot = new uPlot(
+      {
+        width: this.#host.clientWidth,
+        height: HEIGHT,
+        ms: 1e-3,
+        cursor: { drag: { x: false, y: false }, points: { size: 7 } },
+        legend: { live: true },
+        scales: { x: { time: true }, ...Object.fromEntries(scales.map((scale) => [scale, { range: padded }])) },
+        axes: [
+          { ...axis, grid: { stroke: colour("--grid"), width: 1 }, values: clockTicks },
+          ...scales.slice(0, 2).map(
+            (scale, index): uPlot.Axis => ({
+              ...axis,
+              scale,
+              side: index === 0 ? 3 : 1,
+              size: 64,
+              grid: { show: index === 0, stroke: colour("--grid"), width: 1 },
+              values: (_plot, splits) => splits.map((split) => formatNumber(split)),
+              label: scale === " " ? "" : scale,
+              labelFont: font,
+              labelSize: 18,
+            }),
+          ),
+        ],
+        series: [
+          {
+            label: "Time",
+            value: (_plot, seconds) =>
+              seconds === null ? "–" : new Date(seconds * 1_000).toLocaleTimeString([], { hour12: false }),
+          },
+          ...this.#signals.map(
+            (signal, index): uPlot.Series => ({
+              label: signal.title,
+              scale: scaleOf(signal),
+              stroke: colour(`--line-${(index % COLOURS) + 1}`),
+              width: 1.75,
+              spanGaps: false,
+              points: { show: false },
+              value: (_plot, value) =>
+                value === null || value === undefined ? "–" : `${formatNumber(value)} ${signal.unit}`,
+            }),
+          ),
+        ],
+      },
+      [[], ...this.#signals.map(() => [])] as uPlot.AlignedData,
+      this.#host,
+    );
+  }
+
+  draw(data: TrendData, fromMs: number, toMs: number): void {
+    const plot = this.#plot;
+    if (!plot) return;
+    const tables = this.#signals.map(({ name }) => data.columns(name, fromMs) as unknown as uPlot.AlignedData);
+    // A null of one signal's own breaks its line; where only other signals have a time, its line goes on.
+    const joined = uPlot.join(
+      tables,
+      tables.map(() => [2, 2]),
+    );
+    plot.batch(() => {
+      plot.setData(joined as uPlot.AlignedData, false);
+      plot.setScale("x", { min: fromMs / 1_000, max: toMs / 1_000 });
+    });
+  }
+
+  destroy(): void {
+    this.#resize.disconnect();
+    this.#dark.removeEventListener("change", this.#rebuild);
+    this.#plot?.destroy();
+  }
+}
+
+function scaleOf({ unit }: SignalView): string {
+  return unit === "" ? " " : unit;
+}
+
+/** A flat line is drawn in the middle of a scale of its own size, not at the edge of an empty one. */
+function padded(_plot: uPlot, min: number | null, max: number | null): uPlot.Range.MinMax {
+  if (min === null || max === null) return [0, 1];
+  const pad = max > min ? (max - min) * 0.08 : Math.max(Math.abs(max) * 0.1, 0.5);
+  return [min - pad, max + pad];
+}
+
+function clockTicks(_plot: uPlot, splits: number[], _axis: number, _space: number, step: number): string[] {
+  const seconds = step < 60;
+  return splits.map((split) =>
+    new Date(split * 1_000).toLocaleTimeString([], {
+      hour: "2-digit",
+      minute: "2-digit",
+      ...(seconds ? { second: "2-digit" } : {}),
+      hour12: false,
+    }),
+  );
+}
