@@ -71,7 +71,7 @@ test("the template has the schemas that edgeAgent and edgeHub understand", () =>
   expect(hub.storeAndForwardConfiguration.timeToLiveSecs).toBeGreaterThan(0);
 });
 
-test("every module folder is deployed, and every ${MODULES.x} has its folder", () => {
+test("every module folder is deployed, and every MODULES.x of an image has its folder", () => {
   const named = [...text.matchAll(/\$\{MODULES\.([^}]+)\}/g)].map(([, name]) => name);
   expect(named.toSorted()).toEqual(folders.toSorted());
   expect(Object.keys(agent.modules).sort()).toEqual(folders.toSorted());
@@ -108,7 +108,7 @@ describe.each(Object.entries(agent.modules))("module %s", (name, entry) => {
     expect(entry.startupOrder).toBeGreaterThanOrEqual(0);
     expect(entry.settings.createOptions.HostConfig.Memory).toBeGreaterThanOrEqual(256 * 1024 * 1024);
     for (const variable of Object.values(entry.env ?? {})) expect(variable).toEqual({ value: expect.any(String) });
-    expect(entry.env?.["TAILSTOCK_CONFIG"]?.value).toBe("/data/tailstock.yaml");
+    expect(entry.env?.TAILSTOCK_CONFIG?.value).toBe("/data/tailstock.yaml");
   });
 
   test("shares the host's folder with the log", () => {

@@ -43,6 +43,8 @@ async function demo(cli: Cli, options: DemoOptions): Promise<void> {
   prepareDemoFolder(folder);
   cli.output.note("starting the simulated factory …");
   const simulator = await startSimulator({ seed, folder, nodeArguments: cli.nodeArguments, signal: cli.signal });
+  const { opcua, modbus, control } = simulator.addresses;
+  const addresses = { opcua, modbus, control };
   const ending = new AbortController();
   const signal = AbortSignal.any([cli.signal, ending.signal]);
   let death: string | undefined;
@@ -61,7 +63,7 @@ async function demo(cli: Cli, options: DemoOptions): Promise<void> {
         controlUrl: simulator.addresses.control,
         withDashboard: true,
         logLevel: parseLogLevel(options.logLevel),
-        onReady: (dashboardUrl) => announce(cli, { dashboardUrl, folder, configPath, ...simulator.addresses }),
+        onReady: (dashboardUrl) => announce(cli, { dashboardUrl, folder, configPath, ...addresses }),
       },
       signal,
     );

@@ -82,9 +82,11 @@ function reportLines(cli: Cli, report: StatusReport): string[] {
     harmless(machine.machineId),
     harmless(machine.typeName),
     String(machine.signals),
-    machine.bad + machine.uncertain === 0
-      ? "all good"
-      : cli.output.paint(machine.bad > 0 ? "bad" : "uncertain", `${machine.bad} bad, ${machine.uncertain} uncertain`),
+    machine.good + machine.bad + machine.uncertain === 0
+      ? "no sample yet"
+      : machine.bad + machine.uncertain === 0
+        ? "all good"
+        : cli.output.paint(machine.bad > 0 ? "bad" : "uncertain", `${machine.bad} bad, ${machine.uncertain} uncertain`),
     machine.ageMs === null ? "never" : durationText(machine.ageMs),
   ]);
   return [
