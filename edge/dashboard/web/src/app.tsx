@@ -35,10 +35,14 @@ export function App({ store }: { store: Store }) {
   const troubled = [...store.connections.values()].filter(({ state }) => state !== "connected").length;
   return (
     <div class={store.streamUp ? "page" : "page page-down"}>
-      <a class="skip" href="#main" onClick={(event) => {
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
           event.preventDefault();
           main.current?.focus();
-        }}>
+        }}
+      >
         Skip to content
       </a>
       <header class="bar">

@@ -15,7 +15,7 @@ export function formatValue(value: SignalView["value"], type: string | null = nu
 
 export function formatNumber(value: number): string {
   const size = Math.abs(value);
-  if (size !== 0 && (size >= 1e9 || size < 1e-4)) return value.toExponential(3).replace("-", MINUS);
+  if (size !== 0 && (size >= 1e9 || size < 1e-4)) return value.toExponential(3).replaceAll("-", MINUS);
   const decimals = Number.isInteger(value) ? 0 : size >= 1000 ? 0 : size >= 100 ? 1 : size >= 1 ? 2 : 4;
   const [whole = "", fraction] = size.toFixed(decimals).split(".");
   const grouped = whole.length > 4 ? whole.replace(/\B(?=(\d{3})+$)/g, "\u202f") : whole;
