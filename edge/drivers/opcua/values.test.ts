@@ -46,7 +46,8 @@ beforeAll(async () => {
         });
         expect(node).toBeDefined();
       };
-      for (const [name, dataType, value] of NODES) add(name, dataType, new Variant({ dataType, arrayType: VariantArrayType.Scalar, value }));
+      for (const [name, dataType, value] of NODES)
+        add(name, dataType, new Variant({ dataType, arrayType: VariantArrayType.Scalar, value }));
       const array = (values: number[]) =>
         new Variant({ dataType: DataType.Double, arrayType: VariantArrayType.Array, value: Float64Array.from(values) });
       add("axes", DataType.Double, array([11.5, 22.5, 33.5]));
