@@ -32,4 +32,9 @@ export class UnitBreakers {
   answered(unitId: number): void {
     this.#units.delete(unitId);
   }
+
+  /** A new connection is a new chance for every unit. */
+  clear(): void {
+    this.#units.clear();
+  }
 }

@@ -206,6 +206,46 @@ test("P21 a device with a shorter longest read than configured is learned", asyn
   expect(line.server.requests.slice(-8).every(({ count }) => count <= 10)).toBe(true);
 });
 
+test.each([
+  ["in trouble for a while", (request: RawRequest) => request.number >= 5 && request.number <= 12, 0],
+  ["with one register that it calls a failure", (r: RawRequest) => r.address <= 9 && r.address + r.count > 9, 1],
+  [
+    "that calls its first and last register a failure",
+    (r: RawRequest) => r.address === 0 || r.address + r.count === 40,
+    2,
+  ],
+] as const)("P21 exception 4 of a device %s", async (_, fails, problems) => {
+  const signals = Array.from({ length: 40 }, (__, i) => modbusSignal(`s${i}`, i));
+  await using line = await start("tcp", [modbusMachine(4, signals)], (request) => {
+    request.send(fails(request) ? request.exception(4) : request.data(words(request)));
+  });
+  await until(() => line.server.requests.length > 12, 3_000, "the trouble is over");
+  const before = line.seen.samples.length;
+  await until(() => line.seen.samples.slice(before).filter(good).length >= 120, 2_000, "Good samples");
+  expect(line.driver.status().problems).toHaveLength(problems);
+  const bad = new Set(line.seen.samples.filter((sample) => !good(sample)).map(({ signal }) => signal));
+  // Trouble of the whole device is told of every signal; one register's is its own.
+  expect(bad.size).toBe(problems === 1 ? 1 : 40);
+});
+
+test("an apply while a read is under way takes effect after it, and repeats nothing", async () => {
+  let applied = false;
+  const [kept, removed] = [modbusSignal("kept", 1), modbusSignal("removed", 2)];
+  await using line = await start("tcp", [modbusMachine(5, [kept, removed])], (request) => {
+    if (request.number === 4) {
+      line.driver.apply([modbusMachine(5, [kept, modbusSignal("added", 3)])]);
+      applied = true;
+    }
+    setTimeout(() => request.send(request.data(words(request))), 10);
+  });
+  await until(() => applied && line.seen.of("added").length >= 4, 3_000, "four samples of the added signal");
+  expect(line.seen.of("removed")).toHaveLength(3);
+  const times = line.seen.of("kept").map(({ receivedTimestampMs }) => receivedTimestampMs);
+  const stepsMs = times.slice(1).map((time, i) => time - (times[i] ?? 0));
+  expect(Math.min(...stepsMs)).toBeGreaterThan(20);
+  expect(line.seen.latest("added")?.value).toBe(cellValue(5, 3));
+});
+
 describe("exceptions", () => {
   const codes: readonly [number, number][] = [
     [1, StatusCode.BadNotSupported],

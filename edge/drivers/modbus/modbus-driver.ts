@@ -60,6 +60,8 @@ export class ModbusDriver implements Driver<ModbusMachine> {
         this.#line.close();
         throw new EdgeError("DRIVER_NOT_CONNECTED", "the driver has been disposed of");
       }
+      this.#quarantine.clear();
+      this.#breakers.clear();
       this.#state = "connected";
     } catch (error) {
       this.#state = "disconnected";

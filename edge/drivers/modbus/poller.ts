@@ -31,6 +31,7 @@ export class Poller {
   readonly #logger: Logger;
   readonly #emit: (samples: readonly Sample[]) => void;
   #machines: readonly ModbusMachine[];
+  #wanted: readonly ModbusMachine[] | null = null;
   #entries: ScheduledRead[] = [];
   #unreadable: readonly PlannedItem[] = [];
   #unreadableDueMs = 0;
@@ -57,13 +58,9 @@ export class Poller {
 
   /** Takes other machines; signals that did not change keep their place on the grid. */
   apply(machines: readonly ModbusMachine[]): void {
-    this.#machines = machines;
-    this.#replan("apply");
+    // Taken over between two reads: the one under way still belongs to the old plan and its grid.
+    this.#wanted = machines;
     this.#wake.abort();
-  }
-
-  get signalCount(): number {
-    return this.#machines.reduce((sum, machine) => sum + machine.signals.length, 0);
   }
 
   get failingCount(): number {
@@ -96,6 +93,11 @@ export class Poller {
     // One listener for the whole run: a combined signal for every pause would pile up on a signal that lives for weeks.
     signal.addEventListener("abort", () => this.#wake.abort(), { once: true });
     while (!signal.aborted) {
+      if (this.#wanted !== null) {
+        this.#machines = this.#wanted;
+        this.#wanted = null;
+        this.#replan("apply");
+      }
       this.#emitUnreadable();
       const nowMs = this.#clock.monotonicMs();
       const next = pickNext(this.#entries, nowMs);
@@ -131,20 +133,19 @@ export class Poller {
   }
 
   #take(unitId: number, results: readonly ItemResult[]): void {
-    const wanted = new Set(this.#machines.flatMap((m) => m.signals.map((s) => `${m.machineId}\0${s.name}`)));
+    // Signals that `apply` took away or changed while the read was under way.
+    const kept = this.#wanted === null ? null : keysOf(this.#wanted);
     const receivedTimestampMs = this.#clock.nowMs();
     const samples: Sample[] = [];
     for (const result of results) {
       const { item } = result;
-      // Removed by `apply` while the read was under way.
-      if (!wanted.has(`${item.machineId}\0${item.signal.name}`)) continue;
+      if (kept !== null && !kept.has(itemKey(unitId, item))) continue;
       const { value, statusCode } =
         "words" in result
           ? decodeCells(result.words, item.signal)
           : { value: null, statusCode: result.failure.statusCode };
-      const key = itemKey(unitId, item);
-      if ("failure" in result) this.#failing.set(key, { item, unitId, failure: result.failure });
-      else this.#failing.delete(key);
+      if ("failure" in result) this.#failing.set(itemKey(unitId, item), { item, unitId, failure: result.failure });
+      else if (this.#failing.size > 0) this.#failing.delete(itemKey(unitId, item));
       samples.push({
         machineId: item.machineId,
         signal: item.signal.name,
@@ -229,6 +230,14 @@ export class Poller {
     }
     for (const unitId of this.#unitFaults.keys()) if (!units.has(unitId)) this.#unitFaults.delete(unitId);
   }
+}
+
+function keysOf(machines: readonly ModbusMachine[]): Set<string> {
+  return new Set(
+    machines.flatMap(({ machineId, unitId, signals }) =>
+      signals.map((signal) => itemKey(unitId, { machineId, signal, address: signal.address, count: 0 })),
+    ),
+  );
 }
 
 function rangesOf(machines: readonly ModbusMachine[]): Map<number, CellRange[]> {

@@ -41,7 +41,8 @@ export class Quarantine {
   }
 
   failed(unitId: number, range: CellRange, meaning: FailureMeaning, nowMs: number): void {
-    this.#put(unitId, range, meaning, nowMs + this.retryMs);
+    // What the device itself calls a failure may pass; an address that it doesn't have seldom appears.
+    this.#put(unitId, range, meaning, nowMs + (meaning.transient ? this.retryMs / 10 : this.retryMs));
   }
 
   avoid(unitId: number, range: CellRange): void {
@@ -62,6 +63,14 @@ export class Quarantine {
   answered(unitId: number, range: CellRange): void {
     this.#held.delete(`${unitId}|${keyOf(range)}`);
     if (this.#units.get(unitId)?.delete(keyOf(range)) === true) this.version += 1;
+  }
+
+  /** After a new connection the device may be another one, or have other settings. */
+  clear(): void {
+    this.#units.clear();
+    this.#held.clear();
+    this.learnedMax.clear();
+    this.version += 1;
   }
 
   /** Forgets what no longer belongs to any signal. */

@@ -106,6 +106,7 @@ function openSerial(transport: SerialTransport, signal: AbortSignal): Promise<Op
   const SerialPort = loadSerialPort();
   return new Promise((resolve, reject) => {
     const port = new SerialPort({ path, baudRate, dataBits, parity, stopBits, autoOpen: false });
+    port.on("error", () => undefined); // the callbacks tell; a late one must not end the process
     const close = () => {
       if (port.isOpen) port.close(() => undefined);
     };

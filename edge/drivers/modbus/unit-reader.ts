@@ -7,6 +7,8 @@ import { type FailureMeaning, meaningOf } from "./status-map.ts";
 
 /** Pause before a device that said "busy" is asked again. */
 const BUSY_PAUSE_MS = 20;
+const PATIENCE = 3;
+const WHOLE_FAILURES_MAX = 10_000;
 
 /** One signal's cells, or why there are none. */
 export type ItemResult =
@@ -23,6 +25,7 @@ type Outcome = { words: readonly number[] } | { failure: FailureMeaning };
  */
 export class UnitReader {
   readonly counters = { retries: 0, bisected: 0 };
+  readonly #wholeFailures = new Map<string, number>();
   readonly #line: Line;
   readonly #clock: Clock;
   readonly #retries: number;
@@ -55,10 +58,33 @@ export class UnitReader {
     }
     const { failure } = outcome;
     const nowMs = this.#clock.monotonicMs();
-    if (failure.blames === "address" && places.length > 1) return this.#bisect(unitId, places, range, signal);
+    if (failure.blames === "address" && places.length > 1) {
+      if (!failure.transient || !(await this.#allFails(unitId, places, range, signal))) {
+        return this.#bisect(unitId, places, range, signal);
+      }
+      return places.flat().map((item) => ({ item, failure }));
+    }
     if (failure.blames === "address") this.#quarantine.failed(unitId, range, failure, nowMs);
     if (failure.blames === "table") this.#quarantine.hold(unitId, range, failure, nowMs);
     return places.flat().map((item) => ({ item, failure }));
+  }
+
+  /**
+   * A device in trouble answers "failure" to everything for a while; taking such a batch apart would cost two requests a
+   * signal and leave each in quarantine. So when its first and last value fail alone as well, it is left whole, but for
+   * every `PATIENCE`-th time in a row, in case that just these two can't be read.
+   */
+  async #allFails(unitId: number, places: readonly Place[], whole: CellRange, signal: AbortSignal): Promise<boolean> {
+    const key = `${unitId}|${whole.table}|${whole.address}|${whole.count}`;
+    const times = (this.#wholeFailures.get(key) ?? 0) + 1;
+    this.#wholeFailures.delete(key);
+    if (times >= PATIENCE) return false;
+    for (const place of [places.slice(0, 1), places.slice(-1)]) {
+      const outcome = await this.#request(unitId, spanOf(place, whole), signal);
+      if ("words" in outcome) return false;
+    }
+    if (this.#wholeFailures.size < WHOLE_FAILURES_MAX) this.#wholeFailures.set(key, times);
+    return true;
   }
 
   async #bisect(
