@@ -29,6 +29,7 @@ beforeAll(async () => {
           browseName: name,
           nodeId: `s=${name}`,
           organizedBy: "ObjectsFolder",
+          minimumSamplingInterval: 50,
           dataType: DataType[dataType],
           valueRank:
             variant.arrayType === VariantArrayType.Scalar ? -1 : variant.arrayType === VariantArrayType.Array ? 1 : 2,
@@ -46,7 +47,8 @@ beforeAll(async () => {
         });
         expect(node).toBeDefined();
       };
-      for (const [name, dataType, value] of NODES) add(name, dataType, new Variant({ dataType, arrayType: VariantArrayType.Scalar, value }));
+      for (const [name, dataType, value] of NODES)
+        add(name, dataType, new Variant({ dataType, arrayType: VariantArrayType.Scalar, value }));
       const array = (values: number[]) =>
         new Variant({ dataType: DataType.Double, arrayType: VariantArrayType.Array, value: Float64Array.from(values) });
       add("axes", DataType.Double, array([11.5, 22.5, 33.5]));
