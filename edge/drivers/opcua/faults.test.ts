@@ -15,28 +15,27 @@ const MACHINES = [opcuaMachine([...VALUES.keys()].map((name) => opcuaSignal(name
 const good = (sample: { statusCode: number } | undefined): boolean =>
   sample !== undefined && severityOf(sample.statusCode) === "good";
 
+interface ServerSubscription {
+  readonly monitoredItems: ReadonlyMap<number, { setMonitoringMode(mode: MonitoringMode): void }>;
+  /** Ends publishing and keep-alives, as a server does whose subscription thread hangs. */
+  _stop_timer(): void;
+}
+
+/** The subscriptions that the server holds, to break them from its side. */
+function subscriptionsOf(server: TestServer): ServerSubscription[] {
+  type Engine = { _sessions: Record<string, { publishEngine: { subscriptions: ServerSubscription[] } }> };
+  const engine = (server.server as unknown as { engine: Engine } | undefined)?.engine;
+  return Object.values(engine?._sessions ?? {}).flatMap((session) => session.publishEngine.subscriptions);
+}
+
 test("P13 items that die in silence while keep-alives go on are found, told and subscribed anew", async () => {
   await using server = await new TestServer({ values: VALUES }).start();
   await using driver = opcuaDriver(opcuaConnection(server.endpointUrl, MACHINES));
   await using seen = watch(driver);
   await until(() => [...VALUES.keys()].every((name) => good(seen.latest(name))), 5_000, "Good samples");
-  const sessions = (
-    server.server as unknown as {
-      engine: {
-        _sessions: Record<
-          string,
-          {
-            publishEngine: {
-              subscriptions: { monitoredItems: Record<string, { setMonitoringMode(mode: MonitoringMode): void }> }[];
-            };
-          }
-        >;
-      };
-    }
-  ).engine._sessions;
-  for (const session of Object.values(sessions))
-    for (const subscription of session.publishEngine.subscriptions)
-      for (const item of Object.values(subscription.monitoredItems)) item.setMonitoringMode(MonitoringMode.Disabled);
+  for (const subscription of subscriptionsOf(server)) {
+    for (const item of subscription.monitoredItems.values()) item.setMonitoringMode(MonitoringMode.Disabled);
+  }
   await pause(1_500);
   expect(seen.of("speed").every(good), "a value that only does not change is not stale").toBe(true);
   expect(driver.status().counters.ladderClimbs).toBe(0);
@@ -50,6 +49,33 @@ test("P13 items that die in silence while keep-alives go on are found, told and 
   server.set("load", 34);
   await until(() => seen.latest("load")?.value === 34, 2_000, "the subscription lives again");
   expect(driver.status().counters).toMatchObject({ ladderClimbs: 1, sessions: 1 });
+});
+
+test("P13 a subscription without keep-alives: made anew, then a new session, then polling, and back", async () => {
+  await using server = await new TestServer({ values: VALUES }).start();
+  await using driver = opcuaDriver(opcuaConnection(server.endpointUrl, MACHINES, { staleAfterMs: 600 }));
+  await using seen = watch(driver);
+  await until(() => [...VALUES.keys()].every((name) => good(seen.latest(name))), 5_000, "Good samples");
+  const sickness = setInterval(() => {
+    for (const subscription of subscriptionsOf(server)) subscription._stop_timer();
+  }, 5);
+  try {
+    await until(
+      () => severityOf(seen.latest("load")?.statusCode ?? 0) !== "good",
+      1_500,
+      "not Good while it is silent",
+    );
+    await until(() => driver.status().state === "degraded", 12_000, "polling");
+    expect(driver.status().counters.sessions).toBe(2);
+    server.set("load", 36);
+    await until(() => seen.latest("load")?.value === 36 && good(seen.latest("load")), 3_000, "values by polling");
+  } finally {
+    clearInterval(sickness);
+  }
+  await until(() => driver.status().state === "connected", 6_000, "a subscription again");
+  server.set("load", 37);
+  await until(() => seen.latest("load")?.value === 37, 3_000, "values flow");
+  expect(server.sessions).toBe(1);
 });
 
 for (const mode of ["reset", "blackhole", "freeze"] as const) {
@@ -166,6 +192,46 @@ test("P15 small operation limits are respected, each refused item is reported, a
     value: { dataType: "Double", value: 707 },
   } as never);
   await until(() => seen.latest("s7")?.value === 707, 4_000, "the node that appeared");
+});
+
+test("P15 a server that holds only some of the items says so for each of the others", async () => {
+  const many = new Map(Array.from({ length: 8 }, (_, i) => [`s${i}`, 300 + i] as const));
+  await using server = await new TestServer({
+    values: many,
+    server: { serverCapabilities: { maxMonitoredItems: 5 } as never },
+  }).start();
+  await using driver = opcuaDriver(
+    opcuaConnection(server.endpointUrl, [opcuaMachine([...many.keys()].map((name) => opcuaSignal(name)))]),
+  );
+  await using seen = watch(driver);
+  await until(
+    () => [...many.keys()].every((name) => seen.latest(name) !== undefined),
+    5_000,
+    "a sample of every signal",
+  );
+  expect([...many.keys()].filter((name) => good(seen.latest(name)))).toHaveLength(5);
+  const refused = driver.status().problems;
+  expect(refused).toHaveLength(3);
+  for (const problem of refused) expect(problem.statusCode).toBe(StatusCodes.BadTooManyMonitoredItems.value >>> 0);
+});
+
+test("P14 a server whose sessions are all taken refuses as such, and is used when one is free", async () => {
+  await using server = await new TestServer({
+    values: VALUES,
+    server: { serverCapabilities: { maxSessions: 1 } as never },
+  }).start();
+  const first = opcuaDriver(opcuaConnection(server.endpointUrl, MACHINES));
+  await using holding = watch(first);
+  await until(() => good(holding.latest("speed")), 5_000, "the first client reads");
+  await using second = opcuaDriver(opcuaConnection(server.endpointUrl, MACHINES));
+  await expect(second.connect(AbortSignal.timeout(3_000))).rejects.toMatchObject({
+    code: "DRIVER_REFUSED",
+    statusCode: StatusCodes.BadTooManySessions.value >>> 0,
+  });
+  await holding.stop();
+  await first[Symbol.asyncDispose]();
+  await using seen = watch(second);
+  await until(() => good(seen.latest("speed")), 5_000, "the second client reads");
 });
 
 test("P13 a restart that changes the order of namespaces still reads the right nodes", async () => {

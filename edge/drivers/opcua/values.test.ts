@@ -29,6 +29,7 @@ beforeAll(async () => {
           browseName: name,
           nodeId: `s=${name}`,
           organizedBy: "ObjectsFolder",
+          minimumSamplingInterval: 50,
           dataType: DataType[dataType],
           valueRank:
             variant.arrayType === VariantArrayType.Scalar ? -1 : variant.arrayType === VariantArrayType.Array ? 1 : 2,
