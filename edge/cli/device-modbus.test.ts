@@ -25,7 +25,7 @@ beforeAll(async () => {
         if (value === undefined) done(Object.assign(new Error("no such register"), { modbusErrorCode: 2 }), 0);
         else done(null, value);
       },
-      getCoil: (address: number) => address % 3 === 0,
+      getCoil: (address: number) => Promise.resolve(address % 3 === 0),
     },
     { host: "127.0.0.1", port: 0, unitID: 0 },
   );
@@ -88,7 +88,7 @@ test("a register that the device does not have, and a wrong unit id", async () =
 test("an address that nobody listens on, and another protocol at the port: one sentence each, with a hint", async () => {
   const cwd = temporaryFolder();
   const web = createServer((socket) => {
-    socket.on("error", () => undefined);
+    socket.on("error", () => undefined).resume();
     socket.end("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
   });
   await new Promise<void>((resolve) => web.listen(0, "127.0.0.1", resolve));

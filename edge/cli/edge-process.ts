@@ -1,7 +1,7 @@
 import { EdgeError } from "../kernel/errors.ts";
 import type { LogLevel } from "../kernel/logging.ts";
 import type { Cli } from "./cli.ts";
-import { readRuntimeFile, removeRuntimeFile, writeRuntimeFile } from "./runtime-file.ts";
+import { type RuntimeFile, readRuntimeFile, writeRuntimeFile } from "./runtime-file.ts";
 
 export interface EdgeProcessOptions {
   /** Absolute. */
@@ -28,6 +28,7 @@ export async function runEdgeProcess(cli: Cli, options: EdgeProcessOptions, sign
     pretty: process.stderr.isTTY === true && !cli.output.json,
     destination: process.stderr,
   });
+  let runtime: RuntimeFile | undefined;
   try {
     await runEdge(
       {
@@ -36,20 +37,22 @@ export async function runEdgeProcess(cli: Cli, options: EdgeProcessOptions, sign
         parts: options.withDashboard ? ["collector", "dashboard"] : ["collector"],
         clock: cli.clock,
         onReady: ({ dashboardUrl = null }) => {
-          writeRuntimeFile(logPath, {
+          runtime = {
             pid: process.pid,
             startedMs: cli.clock.nowMs(),
             configPath,
             dashboardUrl,
             controlUrl,
-          });
+            endedMs: null,
+          };
+          writeRuntimeFile(logPath, runtime);
           void options.onReady(dashboardUrl);
         },
       },
       signal,
     );
   } finally {
-    if (readRuntimeFile(logPath)?.pid === process.pid) removeRuntimeFile(logPath);
+    if (runtime !== undefined) writeRuntimeFile(logPath, { ...runtime, endedMs: cli.clock.nowMs() });
   }
 }
 

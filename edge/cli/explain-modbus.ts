@@ -1,3 +1,4 @@
+import { cellCountOf } from "../drivers/modbus/decode.ts";
 import { explainRegisters, type Interpretation } from "../drivers/modbus/explain.ts";
 import { EdgeError } from "../kernel/errors.ts";
 import type { Cli } from "./cli.ts";
@@ -9,6 +10,10 @@ const SHOWN_MAX = 10;
 /** Registers read along on either side of a single value: one before, and the rest of the widest type after it. */
 const BEFORE = 1;
 const AFTER = 4;
+/** Registers of a value: numbers of 16, 32 and 64 bits, and text. */
+const WIDTHS = [1, 2, 4, 8, 16];
+/** What is asked for comes before its neighbours, all else equal. */
+const OFF_BY_ONE = 0.95;
 
 type Span = Pick<RegisterSpec, "table" | "address" | "count">;
 type Read = (span: Span) => Promise<readonly number[]>;
@@ -30,9 +35,11 @@ export async function explainModbus(cli: Cli, spec: RegisterSpec, shown: string,
   const isRun = spec.value === null && spec.count > 1;
   const span = isRun ? spec : around(spec);
   const { span: got, cells } = await readEither(read, span, spec);
-  const asked = isRun ? cells.map((_, index) => got.address + index) : [spec.address];
+  const asked = isRun
+    ? cells.map((_, index) => got.address + index)
+    : [spec.address, spec.address - 1, spec.address + 1];
   const found = best(
-    asked.flatMap((address) => explainRegisters(cells, expected, { startAddress: got.address, address })),
+    asked.flatMap((address, index) => interpretations(cells, got.address, address, expected, isRun || index === 0)),
   );
   const matching = found.filter(({ matches }) => matches);
   if (matching.length === 0) cli.problemFound();
@@ -54,6 +61,30 @@ export async function explainModbus(cli: Cli, spec: RegisterSpec, shown: string,
       ...(matching.length > 1 ? ["", "To tell them apart, look again when the value has changed."] : []),
     ],
   );
+}
+
+/** Each width of value from one address, so that a word order turns the registers of the value and no others. */
+function interpretations(
+  cells: readonly number[],
+  startAddress: number,
+  address: number,
+  expected: string | boolean,
+  isAsked: boolean,
+): Interpretation[] {
+  const from = address - startAddress;
+  if (from < 0) return [];
+  return WIDTHS.flatMap((width) => {
+    const words = cells.slice(from, from + width);
+    return words.length < width
+      ? []
+      : explainRegisters(words, expected, { startAddress: address })
+          .filter((each) => each.address === address && registersOf(each) === width)
+          .map((each) => (isAsked ? each : { ...each, score: each.score * OFF_BY_ONE }));
+  });
+}
+
+function registersOf({ type, lengthBytes }: Interpretation): number {
+  return cellCountOf({ table: "holding", type, lengthBytes });
 }
 
 function around({ table, address, count }: RegisterSpec): Span {

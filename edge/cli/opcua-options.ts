@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import type { ProbeOptions } from "../drivers/opcua/probe.ts";
+import type { OpcuaProbe, ProbeOptions, ProbeResult } from "../drivers/opcua/opcua-probe.ts";
 import type { OpcuaIdentity, OpcuaSecurity } from "../kernel/config/model.ts";
 import { EdgeError, messageOf } from "../kernel/errors.ts";
 import type { Cli } from "./cli.ts";
@@ -20,11 +20,22 @@ const TRUSTS = ["explicit", "first-use", "any"] as const satisfies readonly Opcu
 /** Adds the options with which a command talks straight to an OPC UA server. */
 export function withOpcuaOptions(command: Command): Command {
   return command
-    .option("--security <mode>", `${MODES.join(", ")} (default: the best that the server offers)`)
-    .option("--trust <how>", `servers' certificates: ${TRUSTS.join(", ")}`, "explicit")
-    .option("--user <name>", "log in as this user")
+    .option("--security <mode>", `OPC UA: ${MODES.join(", ")} (default: the best that the server offers)`)
+    .option("--trust <how>", `OPC UA servers' certificates: ${TRUSTS.join(", ")}`, "explicit")
+    .option("--user <name>", "OPC UA: log in as this user")
     .option("--password-file <file>", "file with that user's password")
-    .option("--pki <folder>", "certificate store", "data/pki");
+    .option("--pki <folder>", "OPC UA certificate store", "data/pki");
+}
+
+/** The probe on this command's certificate store. The library is loaded here, when it is needed. */
+export async function openProbe(cli: Cli, options: OpcuaOptions): Promise<OpcuaProbe> {
+  const { OpcuaProbe } = await import("../drivers/opcua/opcua-probe.ts");
+  const { createLogger } = await import("../kernel/logging.ts");
+  const logger = createLogger({ level: "silent", pretty: false, destination: process.stderr });
+  return new OpcuaProbe(
+    { applicationName: "Tailstock", pkiPath: resolve(cli.cwd, options.pki) },
+    { clock: cli.clock, logger },
+  );
 }
 
 /** @throws EdgeError USAGE */
@@ -34,16 +45,12 @@ export function probeOptions(cli: Cli, options: OpcuaOptions): ProbeOptions {
     ...(mode === undefined ? {} : { mode }),
     trust: oneOf(TRUSTS, options.trust, "a way to trust"),
     identity: identityOf(cli, options),
-    pkiPath: resolve(cli.cwd, options.pki),
-    signal: cli.signal,
   };
 }
 
 /** Plain text on the wire is said plainly, unless it was asked for. */
-export function warnInsecure(cli: Cli, security: { readonly mode: string }, options: OpcuaOptions): void {
-  if (security.mode === "none" && options.security !== "none") {
-    cli.output.note("note: this server offers no encryption; everything, passwords too, went as plain text");
-  }
+export function noteWarning(cli: Cli, result: ProbeResult<unknown>, options: OpcuaOptions): void {
+  if (result.warning !== null && options.security !== "none") cli.output.note(`note: ${result.warning}`);
 }
 
 function identityOf(cli: Cli, { user, passwordFile }: OpcuaOptions): OpcuaIdentity {
@@ -56,7 +63,10 @@ function identityOf(cli: Cli, { user, passwordFile }: OpcuaOptions): OpcuaIdenti
   try {
     return { kind: "user", username: user, password: readFileSync(resolve(cli.cwd, passwordFile), "utf8").trimEnd() };
   } catch (error) {
-    throw new EdgeError("USAGE", `the password file can't be read: ${messageOf(error)}`, { cause: error });
+    throw new EdgeError("USAGE", `the password file can't be read: ${messageOf(error)}`, {
+      cause: error,
+      hint: "Check its name and permissions.",
+    });
   }
 }
 

@@ -1,6 +1,6 @@
-import { severityOf, statusName } from "../kernel/status-code.ts";
+import { severityOf } from "../kernel/status-code.ts";
 import type { Cli } from "./cli.ts";
-import { type OpcuaOptions, probeOptions, warnInsecure } from "./opcua-options.ts";
+import { noteWarning, type OpcuaOptions, openProbe, probeOptions } from "./opcua-options.ts";
 import { tableLines } from "./table.ts";
 import { harmless, timeText, valueText } from "./text.ts";
 
@@ -11,34 +11,28 @@ export async function readOpcua(
   nodeIds: readonly string[],
   options: OpcuaOptions,
 ): Promise<void> {
-  const { readNodes } = await import("../drivers/opcua/probe.ts");
-  const result = await readNodes(endpointUrl, nodeIds, probeOptions(cli, options));
-  warnInsecure(cli, result.security, options);
+  const wanted = probeOptions(cli, options);
+  const result = await (await openProbe(cli, options)).readNodes(endpointUrl, nodeIds, wanted);
+  noteWarning(cli, result, options);
   if (result.nodes.some(({ statusCode }) => severityOf(statusCode) === "bad")) cli.problemFound();
-  await cli.output.result(
-    {
-      endpoint: endpointUrl,
-      ...result,
-      nodes: result.nodes.map((node) => ({ ...node, status: statusName(node.statusCode) })),
-    },
-    () =>
-      tableLines(
-        [
-          { title: "NODE" },
-          { title: "NAME" },
-          { title: "VALUE", align: "right" },
-          { title: "TYPE" },
-          { title: "STATUS" },
-          { title: "SOURCE TIME" },
-        ],
-        result.nodes.map((node) => [
-          harmless(node.nodeId),
-          harmless(node.displayName ?? ""),
-          valueText(node.value),
-          harmless(node.dataType ?? ""),
-          cli.output.paint(severityOf(node.statusCode), statusName(node.statusCode)),
-          node.sourceTimestampMs === null ? "–" : timeText(node.sourceTimestampMs),
-        ]),
-      ),
+  await cli.output.result({ endpoint: endpointUrl, ...result }, () =>
+    tableLines(
+      [
+        { title: "NODE" },
+        { title: "NAME" },
+        { title: "VALUE", align: "right" },
+        { title: "TYPE" },
+        { title: "SOURCE TIME" },
+        { title: "STATUS" },
+      ],
+      result.nodes.map((node) => [
+        harmless(node.nodeId),
+        harmless(node.displayName),
+        valueText(node.value),
+        harmless(node.dataType ?? ""),
+        node.sourceTimestampMs === null ? "–" : timeText(node.sourceTimestampMs),
+        cli.output.paint(severityOf(node.statusCode), harmless(node.status)),
+      ]),
+    ),
   );
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 
-/** Where a runtime that writes a log can be found; stands beside the log while it runs. */
+/** Where the runtime that writes a log can be found, and whether it ended in order; stands beside the log. */
 export interface RuntimeFile {
   readonly pid: number;
   readonly startedMs: number;
@@ -9,6 +9,8 @@ export interface RuntimeFile {
   readonly dashboardUrl: string | null;
   /** The simulator's control surface, of a demo only. */
   readonly controlUrl: string | null;
+  /** When it ended in order; null while it runs, and for ever after a kill. */
+  readonly endedMs: number | null;
 }
 
 export function runtimeFilePath(logPath: string): string {
@@ -22,10 +24,6 @@ export function writeRuntimeFile(logPath: string, runtime: RuntimeFile): void {
   renameSync(draft, path);
 }
 
-export function removeRuntimeFile(logPath: string): void {
-  rmSync(runtimeFilePath(logPath), { force: true });
-}
-
 /** What the file says, with whether that process still lives (a killed one leaves its file); undefined when there is none. */
 export function readRuntimeFile(logPath: string): (RuntimeFile & { readonly alive: boolean }) | undefined {
   let runtime: RuntimeFile;
@@ -34,7 +32,7 @@ export function readRuntimeFile(logPath: string): (RuntimeFile & { readonly aliv
   } catch {
     return undefined;
   }
-  return { ...runtime, alive: isAlive(runtime.pid) };
+  return { ...runtime, alive: runtime.endedMs === null && isAlive(runtime.pid) };
 }
 
 function isAlive(pid: number): boolean {

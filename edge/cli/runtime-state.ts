@@ -29,14 +29,18 @@ export async function runtimeState(log: LogReader, nowMs: number, dashboardUrl?:
   const url = dashboardUrl ?? (file?.alive ? file.dashboardUrl : null);
   const dashboard = url === null ? null : await askHealth(url);
   const isWriting = lastCommitAgeMs !== null && Math.abs(lastCommitAgeMs) < SILENT_AFTER_MS;
-  const isRunning = isWriting && file?.alive !== false;
+  // What ended, in order or not, is over, unless something else has written since (a module knows no such file).
+  const isOver = file !== undefined && !file.alive && (lastCommitMs ?? 0) <= (file.endedMs ?? Number.POSITIVE_INFINITY);
+  const isRunning = isWriting && !isOver;
   const commit =
     lastCommitAgeMs === null ? "nothing was ever written" : `last commit ${durationText(lastCommitAgeMs)} ago`;
-  const isKilled = file?.alive === false ? `; process ${file.pid} is gone without having said goodbye` : "";
+  const isKilled = isOver && file?.endedMs === null ? `; process ${file.pid} is gone without having said goodbye` : "";
+  const ended =
+    isOver && typeof file?.endedMs === "number" ? `; ended in order ${durationText(nowMs - file.endedMs)} ago` : "";
   const health = dashboard ? `; dashboard ${dashboard.url} ${dashboard.detail}` : "";
   return {
     state: isRunning ? "running" : "not-running",
-    detail: `${commit}${isKilled}${health}`,
+    detail: `${commit}${isKilled}${ended}${health}`,
     pid: file?.alive ? file.pid : null,
     lastCommitMs,
     lastCommitAgeMs,

@@ -1,10 +1,11 @@
 import { Command } from "commander";
+import type { BrowsedNode } from "../../drivers/opcua/opcua-probe.ts";
 import { EdgeError } from "../../kernel/errors.ts";
-import { severityOf, statusName } from "../../kernel/status-code.ts";
+import { severityOf } from "../../kernel/status-code.ts";
 import type { Cli } from "../cli.ts";
 import { parseCount } from "../duration.ts";
 import { parseEndpoint } from "../endpoint.ts";
-import { type OpcuaOptions, probeOptions, warnInsecure, withOpcuaOptions } from "../opcua-options.ts";
+import { noteWarning, type OpcuaOptions, openProbe, probeOptions, withOpcuaOptions } from "../opcua-options.ts";
 import { countText, harmless, valueText } from "../text.ts";
 
 const DEPTH_MAX = 32;
@@ -32,24 +33,43 @@ export function browseCommand(cli: Cli): Command {
       }
       const depth = parseCount(options.depth, { min: 1, max: DEPTH_MAX, what: "a number of levels" });
       const limit = parseCount(options.limit, { min: 1, max: NODES_MAX, what: "a number of nodes" });
-      const { browse } = await import("../../drivers/opcua/probe.ts");
+      const wanted = probeOptions(cli, options);
       const start = options.node === undefined ? {} : { nodeId: options.node };
-      const result = await browse(address.endpointUrl, { ...start, depth, limit }, probeOptions(cli, options));
-      warnInsecure(cli, result.security, options);
-      await cli.output.result({ endpoint, ...result }, () => [
-        ...result.nodes.map((node) => {
-          const indent = "  ".repeat(node.depth);
-          const type = node.dataType === null ? "" : `  ${node.dataType}`;
-          const value = node.nodeClass === "Variable" ? nodeValue(cli, node) : "";
-          return `${indent}${harmless(node.displayName)}  ${harmless(node.nodeId)}${type}${value}`;
-        }),
+      const probe = await openProbe(cli, options);
+      const result = await probe.browse(address.endpointUrl, { ...start, depth, limit }, wanted);
+      noteWarning(cli, result, options);
+      await cli.output.result({ endpoint: address.endpointUrl, ...result }, () => [
+        ...treeLines(cli, result.nodes),
         ...(result.truncated ? [`stopped after ${countText(result.nodes.length, "node")}; --limit shows more`] : []),
+        ...(result.nodes.length === 0 ? ["nothing below this node"] : []),
       ]);
     });
 }
 
-function nodeValue(cli: Cli, node: { value: Parameters<typeof valueText>[0]; statusCode: number | null }): string {
-  if (node.statusCode === null) return "";
+/** The nodes come level by level; a tree shows each below its parent. */
+function treeLines(cli: Cli, nodes: readonly BrowsedNode[]): string[] {
+  const below = new Map<string | null, BrowsedNode[]>();
+  for (const node of nodes) {
+    const siblings = below.get(node.parentId);
+    if (siblings) siblings.push(node);
+    else below.set(node.parentId, [node]);
+  }
+  const lines: string[] = [];
+  const walk = (siblings: readonly BrowsedNode[], prefix: string): void => {
+    for (const [index, node] of siblings.entries()) {
+      const isLast = index === siblings.length - 1;
+      lines.push(`${prefix}${isLast ? "└ " : "├ "}${nodeText(cli, node)}`);
+      walk(below.get(node.nodeId) ?? [], `${prefix}${isLast ? "  " : "│ "}`);
+    }
+  };
+  walk(below.get(null) ?? [], "");
+  return lines;
+}
+
+function nodeText(cli: Cli, node: BrowsedNode): string {
+  const name = `${harmless(node.displayName)}  ${harmless(node.nodeId)}`;
+  if (node.dataType === null) return name;
   const severity = severityOf(node.statusCode);
-  return `  = ${cli.output.paint(severity, severity === "bad" ? statusName(node.statusCode) : valueText(node.value))}`;
+  const value = severity === "bad" ? harmless(node.status) : valueText(node.value);
+  return `${name}  ${harmless(node.dataType)} = ${cli.output.paint(severity, value)}`;
 }

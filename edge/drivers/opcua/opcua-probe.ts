@@ -50,6 +50,8 @@ export interface ProbedNode {
 export interface BrowsedNode extends ProbedNode {
   /** 0 for the children of the node that was asked for. */
   readonly level: number;
+  /** nodeId of the node that it was found below; null for the children of the node that was asked for. */
+  readonly parentId: string | null;
 }
 
 export interface ProbeResult<T> {
@@ -108,12 +110,12 @@ export class OpcuaProbe {
   ): Promise<ProbeResult<BrowsedNode>> {
     return this.#with(endpointUrl, options, async (link, namespaces, limits) => {
       const seen = new Set<string>();
-      const found: { nodeId: NodeId; level: number }[] = [];
+      const found: { nodeId: NodeId; level: number; parentId: string | null }[] = [];
       let level = [parseNodeId(what.nodeId ?? "i=85", namespaces)];
       let truncated = false;
       for (let depth = 0; depth < what.depth && level.length > 0 && !truncated; depth++) {
         const next: NodeId[] = [];
-        for (const reference of await children(link, level, limits)) {
+        for (const { parent, reference } of await children(link, level, limits)) {
           const key = reference.nodeId.toString();
           if (seen.has(key)) continue;
           if (found.length >= what.limit) {
@@ -121,7 +123,8 @@ export class OpcuaProbe {
             break;
           }
           seen.add(key);
-          found.push({ nodeId: reference.nodeId, level: depth });
+          const parentId = depth === 0 ? null : formatNodeId(parent, namespaces);
+          found.push({ nodeId: reference.nodeId, level: depth, parentId });
           next.push(reference.nodeId);
         }
         level = next;
@@ -132,7 +135,14 @@ export class OpcuaProbe {
         namespaces,
         limits,
       );
-      return { nodes: nodes.map((node, i) => ({ ...node, level: found[i]?.level ?? 0 })), truncated };
+      return {
+        nodes: nodes.map((node, i) => ({
+          ...node,
+          level: found[i]?.level ?? 0,
+          parentId: found[i]?.parentId ?? null,
+        })),
+        truncated,
+      };
     });
   }
 
@@ -180,8 +190,8 @@ async function children(
   link: OpcuaLink,
   parents: readonly NodeId[],
   limits: OperationLimits,
-): Promise<ReferenceDescription[]> {
-  const found: ReferenceDescription[] = [];
+): Promise<{ readonly parent: NodeId; readonly reference: ReferenceDescription }[]> {
+  const found: { parent: NodeId; reference: ReferenceDescription }[] = [];
   await inChunks(
     parents,
     { size: limits.browse },
@@ -197,20 +207,25 @@ async function children(
           resultMask: 63,
         })),
       });
-      for (const first of (await link.request<BrowseResponse>(request)).results ?? []) {
-        found.push(...(first.references ?? []));
+      for (const [i, first] of ((await link.request<BrowseResponse>(request)).results ?? []).entries()) {
+        const parent = chunk[i];
+        if (parent === undefined) break;
+        const take = (references: readonly ReferenceDescription[] | null | undefined): void => {
+          for (const reference of references ?? []) found.push({ parent, reference });
+        };
+        take(first.references);
         let point: Buffer | null = first.continuationPoint;
         while (point && point.length > 0) {
           const more = new BrowseNextRequest({ continuationPoints: [point], releaseContinuationPoints: false });
           const result = (await link.request<BrowseNextResponse>(more)).results?.[0];
-          found.push(...(result?.references ?? []));
+          take(result?.references);
           point = result?.continuationPoint ?? null;
         }
       }
     },
     () => undefined,
   );
-  return found.filter((each) => each.nodeId.serverIndex === 0);
+  return found.filter(({ reference }) => reference.nodeId.serverIndex === 0);
 }
 
 async function describeNodes(
