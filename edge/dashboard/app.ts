@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import type { Logger } from "pino";
 import type { Clock } from "../kernel/clock.ts";
 import type { LogReader } from "../log/event-log.ts";
@@ -39,7 +39,7 @@ export function createDashboard(options: DashboardOptions): FastifyInstance {
   const app: FastifyInstance = Fastify({
     loggerInstance: logger as FastifyBaseLogger,
     // One line a request would bury what matters; failures are logged by the error handler.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
     bodyLimit: 4_096,
     routerOptions: { maxParamLength: 500 },

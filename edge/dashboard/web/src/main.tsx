@@ -1,3 +1,5 @@
+import "./language-guard.ts";
+
 import { render } from "preact";
 import { App } from "./app.tsx";
 import { Store } from "./store.ts";
