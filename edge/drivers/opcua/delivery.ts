@@ -2,6 +2,7 @@ import type { DataValue } from "node-opcua-client";
 import type { SampleValue } from "../../../cloud-sync/contract/sample.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { StatusCode, severityOf } from "../../kernel/status-code.ts";
+import type { SignalProblem } from "../driver.ts";
 import { convert, timestampMs, typeName } from "./convert.ts";
 import type { Item } from "./item.ts";
 import type { Outbox } from "./outbox.ts";
@@ -61,7 +62,7 @@ export class Delivery {
     item.lastStatusCode = statusCode;
     item.lastSourceMs = sourceMs;
     if (statusCode >= 0x80000000) this.#judge(item, statusCode, dataValue);
-    else if (item.problem !== null && severityOf(item.problem.statusCode) === "bad") item.problem = null;
+    else if (item.problem !== null && !isNotice(item.problem)) item.problem = null;
     this.samples++;
     this.#outbox.push({
       machineId: item.machineId,
@@ -111,6 +112,11 @@ export class Delivery {
         : "";
     this.problem(item, statusCode, `${addressOf(item)}: ${statusText(statusCode)}${delivered}`);
   }
+}
+
+/** A problem that lasts although values flow: a refused deadband. */
+export function isNotice(problem: SignalProblem): boolean {
+  return problem.statusCode === ServiceStatus.BadMonitoredItemFilterUnsupported;
 }
 
 export function addressOf(item: Item): string {

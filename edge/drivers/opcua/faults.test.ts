@@ -279,3 +279,52 @@ test("P16 a poll rate that the link can't hold is counted and told", async () =>
   await until(() => (driver.status().counters.missedDeadlines ?? 0) > before + 5, 4_000, "missed deadlines");
   expect(driver.status().detail).toContain("polling is late at 50 ms");
 });
+
+test("P13 an outage longer than the driver mends ends in an error, and the next connect reads on", async () => {
+  await using server = await new TestServer({ values: VALUES }).start();
+  await using driver = opcuaDriver(opcuaConnection(server.endpointUrl, MACHINES), { mendMs: 300 });
+  await using seen = watch(driver);
+  await until(() => good(seen.latest("speed")), 5_000, "Good samples");
+  await server.stop();
+  await until(() => seen.faults.length > 0, 4_000, "an error from samples or connect");
+  expect(seen.faults[0]).toMatchObject({ code: "DRIVER_NOT_CONNECTED" });
+  expect(driver.status().state).not.toBe("connected");
+  server.set("speed", 1_333);
+  await server.start();
+  await until(() => seen.latest("speed")?.value === 1_333, 8_000, "Good again");
+  expect(server.sessions).toBe(1);
+});
+
+test("deadbands: absolute by the server, applied here where it refuses, and a refused percentage is told", async () => {
+  await using server = await new TestServer({
+    values: VALUES,
+    build: (namespace) => {
+      namespace.addVariable({
+        browseName: "word",
+        nodeId: "s=word",
+        organizedBy: "ObjectsFolder",
+        dataType: "String",
+        minimumSamplingInterval: 20,
+        value: { dataType: "String", value: "G01" },
+      } as never);
+    },
+  }).start();
+  const signals = [
+    opcuaSignal("load", { deadband: { kind: "absolute", value: 5 } }),
+    opcuaSignal("speed", { deadband: { kind: "percent", value: 5 } }),
+    opcuaSignal("word", { node: `nsu=${MILLS};s=word`, deadband: { kind: "absolute", value: 5 } }),
+  ];
+  await using driver = opcuaDriver(opcuaConnection(server.endpointUrl, [opcuaMachine(signals)]));
+  await using seen = watch(driver);
+  await until(() => signals.every((signal) => good(seen.latest(signal.name))), 5_000, "Good samples");
+  expect(seen.latest("word")?.value).toBe("G01");
+  const told = driver.status().problems.map((problem) => problem.signal);
+  expect(told).toContain("speed");
+  for (const value of [34, 36, 38]) {
+    server.set("load", value);
+    await pause(150);
+  }
+  expect(seen.of("load").map((sample) => sample.value)).toEqual([32, 38]);
+  server.set("speed", 1_202);
+  await until(() => seen.latest("speed")?.value === 1_202, 2_000, "every change where the percentage was refused");
+});

@@ -8,7 +8,7 @@ import { EdgeError } from "../../kernel/errors.ts";
 import { StatusCode } from "../../kernel/status-code.ts";
 import { type Driver, type DriverStatus, type LinkState, PENDING_SAMPLES_MAX, PROBLEMS_MAX } from "../driver.ts";
 import { expiryWarnings } from "./certificates.ts";
-import { Delivery } from "./delivery.ts";
+import { Delivery, isNotice } from "./delivery.ts";
 import { type Item, reconcileItems } from "./item.ts";
 import { Ladder } from "./ladder.ts";
 import { type OpcuaLink, openLink } from "./link.ts";
@@ -34,6 +34,8 @@ export interface OpcuaDriverDeps {
   readonly retryMs?: number;
   /** Pause after which a driver that polls in place of a subscription tries to subscribe again. */
   readonly subscriptionProbeMs?: number;
+  /** How long a lost link is mended inside before `samples` throws; 30 s when left out. */
+  readonly mendMs?: number;
 }
 
 /** OPC UA client for all machines behind one endpoint, on one session. */
@@ -130,7 +132,7 @@ export class OpcuaDriver implements Driver<OpcuaMachine> {
     let subscribed = 0;
     for (const item of this.#items.values()) {
       if (item.problem !== null) {
-        if (item.problem.statusCode >= 0x80000000) bad++;
+        if (!isNotice(item.problem)) bad++;
         problems.push(item.problem);
       }
       if (item.subscription !== null) subscribed++;
@@ -237,7 +239,7 @@ export class OpcuaDriver implements Driver<OpcuaMachine> {
         if (signal.aborted) return;
         if (!(reason instanceof EdgeError)) throw reason;
         this.#markAll(reason.statusCode ?? StatusCode.BadNotConnected);
-        if (clock.monotonicMs() - beganMs > MEND_MS) {
+        if (clock.monotonicMs() - beganMs > (this.#deps.mendMs ?? MEND_MS)) {
           this.#state = "disconnected";
           throw reason;
         }

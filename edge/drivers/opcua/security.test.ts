@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
+import { OPCUACertificateManager } from "node-opcua";
 import pino from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { until, watch } from "../../../test/contract/watch.ts";
@@ -70,6 +71,29 @@ test("first use pins the certificate; a wrong password is refused as such; polic
   await expect(unwilling.connect(AbortSignal.timeout(10_000))).rejects.toMatchObject({
     statusCode: StatusCode.BadSecurityPolicyRejected,
   });
+});
+
+test("a user certificate opens a session", async () => {
+  const userPki = new OPCUACertificateManager({ rootFolder: newPki(), disableFileWatchers: true });
+  await userPki.initialize();
+  const certificatePath = path.join(userPki.rootDir, "own/certs/user.pem");
+  await userPki.createSelfSignedCertificate({
+    applicationUri: "urn:operator",
+    dns: [],
+    outputFile: certificatePath,
+    subject: "/CN=operator",
+    startDate: new Date(),
+    validity: 30,
+  });
+  const connection = opcuaConnection(server.endpointUrl, machines, {
+    security: { mode: "sign-and-encrypt", policy: "Basic256Sha256", trust: "any" },
+    identity: { kind: "certificate", certificatePath, privateKeyPath: userPki.privateKey },
+    connectTimeoutMs: 10_000,
+  });
+  await using driver = opcuaDriver(connection, { pkiPath: newPki() });
+  await using seen = watch(driver);
+  await until(() => seen.latest("speed")?.value === 1_201, 8_000, "a value");
+  await userPki.dispose();
 });
 
 test("the probe reads and browses without a configuration, and says when it is insecure", async () => {

@@ -102,6 +102,7 @@ test("P19 every kind of value keeps its exact value, status, and source and serv
     opcuaSignal("byPath", { path: `/Objects/nsu=${MILLS}:Mill/nsu=${MILLS}:speed` }),
     opcuaSignal("noNamespace", { node: "nsu=urn:nowhere;s=x" }),
     opcuaSignal("noPath", { path: `/Objects/nsu=${OTHER}:Mill` }),
+    opcuaSignal("structure", { node: "i=2260" }), // ServerStatus.BuildInfo
     opcuaSignal("noNode", { node: `nsu=${MILLS};s=absent` }),
   ];
   await using driver = opcuaDriver(opcuaConnection(server.endpointUrl, [opcuaMachine(signals)]));
@@ -113,6 +114,11 @@ test("P19 every kind of value keeps its exact value, status, and source and serv
   );
   for (const [name, value] of expected) expect(seen.latest(name)?.value, name).toEqual(value);
   expect(seen.latest("uncertain")?.statusCode).toBe(StatusCodes.UncertainSensorNotAccurate.value >>> 0);
+  const structure = JSON.parse(String(seen.latest("structure")?.value)) as {
+    productUri?: string;
+    productName?: string;
+  };
+  expect(structure.productName).toBeTypeOf("string");
   const statuses = {
     axisMissing: StatusCode.BadIndexRangeNoData,
     mistyped: StatusCode.BadTypeMismatch,
