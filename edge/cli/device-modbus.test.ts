@@ -1,7 +1,9 @@
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { ServerTCP } from "modbus-serial";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { runCli, temporaryFolder } from "./testing.ts";
+import { runCli, startCli, temporaryFolder } from "./testing.ts";
 
 // read, straight to a Modbus server of modbus-serial on a loopback socket.
 const registers = new Map<number, number>([
@@ -29,7 +31,7 @@ beforeAll(async () => {
     },
     { host: "127.0.0.1", port: 0, unitID: 0 },
   );
-  await new Promise<void>((resolve) => server.on("initialized", resolve));
+  await new Promise<void>((resolve) => server.on("initialized", () => resolve()));
   const { port } = (server as unknown as { _server: { address(): { port: number } } })._server.address();
   endpoint = `modbus+tcp://127.0.0.1:${port}`;
 });
@@ -63,7 +65,7 @@ test("P20 --expect finds type, order and address from what the display shows, in
   expect(run.code).toBe(0);
   expect(run.stdout).toMatch(/These give 55\.35/);
   expect(run.stdout).toMatch(
-    /VALUE +SCORE +FOR TAILSTOCK\.YAML\n +55\.35 +\S+ +\{ holding: 101, type: float32, order: CDAB \}$/m,
+    /VALUE +SCORE +FOR TAILSTOCK\.YAML\n *55\.35 +\S+ +\{ holding: 101, type: float32, order: CDAB \}$/m,
   );
   const off = await runCli(["read", endpoint, "--unit", "3", "holding:100:float32", "--expect", "55.4", "--json"], {
     cwd,
@@ -103,4 +105,26 @@ test("an address that nobody listens on, and another protocol at the port: one s
   expect(JSON.parse(nobody.stderr)).toMatchObject({
     error: { code: "DRIVER_NOT_CONNECTED", message: expect.stringContaining(String(port)), hint: expect.any(String) },
   });
+});
+
+test("up collects one's own machine from a few lines of YAML, applies an edit live, and ends on Ctrl-C", async () => {
+  const cwd = temporaryFolder();
+  const configOf = (signals: string): string =>
+    `site: redmond\nmachines:\n  press-01:\n    address: ${endpoint}?unitId=3\n    signals: { ${signals} }\n`;
+  const temperature = "temperature: { holding: 101, type: float32, order: CDAB, unit: °C, pollIntervalMs: 200 }";
+  writeFileSync(join(cwd, "tailstock.yaml"), configOf(temperature));
+  const up = startCli(["up", "--no-dashboard"], { cwd });
+  await up.untilPrinted(/collecting \(no dashboard\)/);
+  const tail = startCli(["tail", "press-01"], { cwd });
+  await tail.untilPrinted(/redmond\/press-01 +temperature +55\.35 °C/);
+  writeFileSync(join(cwd, "tailstock.yaml"), configOf(`${temperature}, level: { holding: 103, type: int16 }`));
+  await tail.untilPrinted(/redmond\/press-01 +level +-2$/m, 10_000);
+  tail.child.kill("SIGINT");
+  await tail.ended;
+  const second = await runCli(["up", "--no-dashboard"], { cwd });
+  expect(second.code).toBe(2);
+  expect(second.stderr).toContain(`process ${up.child.pid} already fills`);
+  up.child.kill("SIGINT");
+  expect((await up.ended).code).toBe(0);
+  expect((await runCli(["status"], { cwd })).stdout).toMatch(/^runtime {2}NOT running \(.*ended in order .* ago\)$/m);
 });

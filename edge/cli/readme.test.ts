@@ -1,0 +1,48 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { parseConfig } from "../kernel/config/load.ts";
+import { runCli, temporaryFolder } from "./testing.ts";
+
+// What the README tells a stranger to type must work.
+const root = join(import.meta.dirname, "..", "..");
+const readme = readFileSync(join(root, "README.md"), "utf8");
+
+test("the YAML in the README is a configuration without mistakes", () => {
+  const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text ?? "");
+  expect(blocks.length).toBeGreaterThanOrEqual(2);
+  for (const block of blocks) {
+    const text = block.startsWith("site:") ? block : `site: redmond\n${block}`;
+    expect(parseConfig(text, { path: join(root, "tailstock.yaml") })).toMatchObject({
+      config: { site: "redmond" },
+      warnings: [],
+    });
+  }
+});
+
+test("the commands in the README exist", async () => {
+  const named = [...readme.matchAll(/npx tailstock ([a-z]+(?: (?:list|trust|own|check|schema|inject|faults))?)/g)];
+  const commands = [...new Set(named.map(([, command]) => command ?? ""))];
+  expect(commands.length).toBeGreaterThanOrEqual(9);
+  const cwd = temporaryFolder();
+  for (const command of commands) {
+    const { code, stdout } = await runCli([...command.split(" "), "--help"], { cwd });
+    expect({ code, usage: stdout.split("\n")[0] }).toEqual({
+      code: 0,
+      usage: expect.stringContaining(`tailstock ${command}`),
+    });
+  }
+});
+
+test("the scripts and folders in the README exist", () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    scripts: Record<string, string>;
+  };
+  for (const [, script] of readme.matchAll(/^npm (?:run )?(start|test|bench)\b/gm))
+    expect(scripts).toHaveProperty(script ?? "");
+  const paths = [...readme.matchAll(/^\| `([^`]+\/)`/gm)].map(([, path]) => path ?? "");
+  const links = [...readme.matchAll(/\]\(((?:edge|test)\/[^)]+)\)/g)].map(([, path]) => path ?? "");
+  expect(paths.length).toBeGreaterThanOrEqual(8);
+  for (const path of [...paths, ...links])
+    expect({ path, exists: existsSync(join(root, path)) }).toEqual({ path, exists: true });
+});
