@@ -27,7 +27,8 @@ export interface ConnectionRunnerOptions<Binding extends BoundMachine> {
   readonly protocol: ConnectionData["protocol"];
   readonly address: string;
   readonly machines: readonly Binding[];
-  readonly driver: Driver<Binding>;
+  /** A fresh one for each run: a driver that failed in a way nobody foresaw is not used again. */
+  readonly driver: () => Driver<Binding>;
   readonly accept: (samples: readonly Sample[]) => void;
   readonly publish: (event: NewEvent) => void;
   /** Stream of the connection's events. */
@@ -41,6 +42,7 @@ export class ConnectionRunner<Binding extends BoundMachine> implements Component
   readonly name: string;
   readonly #options: ConnectionRunnerOptions<Binding>;
   #machines: readonly Binding[];
+  #driver: Driver<Binding>;
   /** What all signals were last said to be while the link was down; undefined while it is up. */
   #downCode: number | undefined;
   #published = "";
@@ -50,19 +52,21 @@ export class ConnectionRunner<Binding extends BoundMachine> implements Component
     this.name = `connection ${options.connectionId}`;
     this.#options = options;
     this.#machines = options.machines;
+    this.#driver = options.driver();
   }
 
   /** Takes a new set of machines without touching the link, or the signals that stay the same. */
   apply(machines: readonly Binding[]): void {
     const known = new Set(this.#machines.flatMap(signalKeys));
     this.#machines = machines;
-    this.#options.driver.apply(machines);
+    this.#driver.apply(machines);
     if (this.#downCode !== undefined) this.#sayDown(this.#downCode, (key) => !known.has(key));
   }
 
   async run(signal: AbortSignal, ready: () => void): Promise<void> {
     ready();
-    const { driver, clock } = this.#options;
+    const { clock } = this.#options;
+    const driver = this.#driver;
     const statusTimer = setInterval(() => this.#watchStatus(), STATUS_EVERY_MS);
     try {
       for (let attempt = 0; !signal.aborted; attempt++) {
@@ -79,15 +83,20 @@ export class ConnectionRunner<Binding extends BoundMachine> implements Component
     } finally {
       clearInterval(statusTimer);
       await Promise.race([driver[Symbol.asyncDispose](), clock.sleep(DISPOSE_MS_MAX)]);
+      this.#driver = this.#options.driver();
+      this.#driver.apply(this.#machines);
     }
   }
 
   async #serve(signal: AbortSignal): Promise<void> {
-    const { driver, accept } = this.#options;
+    const { accept } = this.#options;
+    const driver = this.#driver;
     await driver.connect(AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS_MAX)]));
     for await (const samples of driver.samples(signal)) {
-      this.#downCode = undefined;
       accept(samples);
+      if (this.#downCode === undefined) continue;
+      this.#downCode = undefined;
+      this.#watchStatus();
     }
     if (!signal.aborted)
       throw new EdgeError("DRIVER_NOT_CONNECTED", `${this.#options.address} ended its samples`, {
@@ -102,10 +111,7 @@ export class ConnectionRunner<Binding extends BoundMachine> implements Component
       throw error;
     }
     this.#sayDown(error.statusCode ?? StatusCode.BadNotConnected);
-    this.#publish(
-      { ...this.#options.driver.status(), state: "disconnected", detail: messageOf(error) },
-      error.hint ?? null,
-    );
+    this.#publish({ ...this.#driver.status(), state: "disconnected", detail: messageOf(error) }, error.hint ?? null);
   }
 
   /** One Bad sample per signal when the link goes down and whenever the reason changes. */
@@ -130,7 +136,7 @@ export class ConnectionRunner<Binding extends BoundMachine> implements Component
   }
 
   #watchStatus(): void {
-    if (this.#downCode === undefined) this.#publish(this.#options.driver.status(), null);
+    if (this.#downCode === undefined) this.#publish(this.#driver.status(), null);
   }
 
   #publish(status: DriverStatus, hint: string | null): void {

@@ -1,0 +1,112 @@
+import { join } from "node:path";
+import { Command } from "commander";
+import { EdgeError } from "../../kernel/errors.ts";
+import type { Cli } from "../cli.ts";
+import { DEMO_LOG_NAME, freePort, prepareDemoFolder, writeDemoConfig } from "../demo/demo-config.ts";
+import { demoFolder } from "../demo/running-demo.ts";
+import { startSimulator } from "../demo/simulator-process.ts";
+import { parseCount } from "../duration.ts";
+import { refuseSecond, runEdgeProcess } from "../edge-process.ts";
+import { parseLogLevel } from "../log-level.ts";
+import { demoFaultsCommand, demoInjectCommand } from "./demo-faults.ts";
+
+/** What Ctrl-C leaves to the runtime before the simulator is ended as well: both within the five seconds of all. */
+const RUNTIME_ENDING_MS_MAX = 3_000;
+const PORT = { min: 0, max: 65_535, what: "a port" };
+
+interface DemoOptions {
+  readonly data?: string;
+  readonly seed: string;
+  readonly port?: string;
+  readonly logLevel: string;
+}
+
+export function demoCommand(cli: Cli): Command {
+  const command = new Command("demo")
+    .description("a simulated factory on real OPC UA and Modbus servers, collected and shown, until Ctrl-C")
+    .option("--data <folder>", "where its log, configuration and certificates are kept (default: ./data/demo)")
+    .option("--seed <number>", "another seed is another day in the factory", "1")
+    .option("--port <port>", "the dashboard's port (default: 8080, or any free one when that is taken)")
+    .option("--log-level <level>", "the runtime's log lines: fatal, error, warn, info, debug or trace", "warn")
+    .action((options: DemoOptions) => demo(cli, options));
+  command.addCommand(demoInjectCommand(cli));
+  command.addCommand(demoFaultsCommand(cli));
+  return command;
+}
+
+async function demo(cli: Cli, options: DemoOptions): Promise<void> {
+  const seed = parseCount(options.seed, { min: 0, max: 0xffff_ffff, what: "a seed" });
+  const wantedPort = options.port === undefined ? undefined : parseCount(options.port, PORT);
+  const folder = demoFolder(cli, options.data);
+  const logPath = join(folder, DEMO_LOG_NAME);
+  refuseSecond(logPath);
+  prepareDemoFolder(folder);
+  cli.output.note("starting the simulated factory …");
+  const simulator = await startSimulator({ seed, folder, nodeArguments: cli.nodeArguments, signal: cli.signal });
+  const { opcua, modbus, control } = simulator.addresses;
+  const addresses = { opcua, modbus, control };
+  const ending = new AbortController();
+  const signal = AbortSignal.any([cli.signal, ending.signal]);
+  let death: string | undefined;
+  void simulator.ended.then((how) => {
+    if (!signal.aborted) death = how;
+    ending.abort();
+  });
+  try {
+    const port = wantedPort === undefined || wantedPort === 0 ? await freePort(wantedPort ?? 8080) : wantedPort;
+    const configPath = await writeDemoConfig(folder, simulator.addresses, port);
+    const running = runEdgeProcess(
+      cli,
+      {
+        configPath,
+        logPath,
+        controlUrl: simulator.addresses.control,
+        withDashboard: true,
+        logLevel: parseLogLevel(options.logLevel),
+        onReady: (dashboardUrl) => announce(cli, { dashboardUrl, folder, configPath, ...addresses }),
+      },
+      signal,
+    );
+    await Promise.race([running, overdue(signal)]);
+  } finally {
+    await simulator.stop();
+  }
+  if (death !== undefined) {
+    throw new EdgeError("DRIVER_NOT_CONNECTED", death, { hint: "Start the demo again; its log is kept." });
+  }
+}
+
+function overdue(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => setTimeout(resolve, RUNTIME_ENDING_MS_MAX).unref(), { once: true });
+  });
+}
+
+interface Announcement {
+  readonly dashboardUrl: string | null;
+  readonly folder: string;
+  readonly configPath: string;
+  readonly opcua: string;
+  readonly modbus: string;
+  readonly control: string;
+}
+
+function announce(cli: Cli, facts: Announcement): Promise<void> {
+  if (cli.output.json) return cli.output.jsonLine({ ready: true, pid: process.pid, ...facts });
+  return cli.output.lines([
+    "",
+    `  Dashboard      ${facts.dashboardUrl ?? "none"}`,
+    "",
+    `  OPC UA server  ${facts.opcua}`,
+    `  Modbus server  ${facts.modbus}`,
+    `  Configuration  ${facts.configPath}`,
+    "",
+    "  In another terminal, in this folder:",
+    "    npx tailstock status",
+    "    npx tailstock tail mill-01 --signal spindleSpeed",
+    "    npx tailstock demo inject spike mill-01 --for 60s",
+    "",
+    "  Ctrl-C ends everything.",
+    "",
+  ]);
+}

@@ -1,0 +1,137 @@
+import { Command } from "commander";
+import { type Severity, statusName } from "../../kernel/status-code.ts";
+import type { LogReader } from "../../log/event-log.ts";
+import type { Cli } from "../cli.ts";
+import { type LogOptions, openFoundLog, withLogOptions } from "../find-log.ts";
+import { type ConnectionView, connectionViews, countSeverities, machineIdsOf, machineView } from "../log-view.ts";
+import { type RuntimeState, runtimeState } from "../runtime-state.ts";
+import { factLines, tableLines } from "../table.ts";
+import { bytesText, countText, durationText, harmless } from "../text.ts";
+
+const PROBLEMS_SHOWN = 10;
+
+interface StatusOptions extends LogOptions {
+  readonly dashboard?: string;
+}
+
+export function statusCommand(cli: Cli): Command {
+  return withLogOptions(new Command("status"))
+    .description("how the runtime, its connections and its log are; exit code 1 when something is wrong")
+    .option("--dashboard <url>", "where to ask for /api/health")
+    .addHelpText("after", "\nWorks from the log file alone, also when nothing runs.")
+    .action(async (options: StatusOptions) => {
+      const log = await openFoundLog(cli, options);
+      try {
+        const report = await statusReport(log, cli.clock.nowMs(), options.dashboard);
+        const isFine =
+          report.runtime.state === "running" && report.connections.every(({ state }) => state === "connected");
+        if (!isFine) cli.problemFound();
+        await cli.output.result(report, () => reportLines(cli, report));
+      } finally {
+        log.close();
+      }
+    });
+}
+
+interface StatusReport {
+  readonly runtime: RuntimeState;
+  readonly log: { readonly path: string; readonly epoch: string; readonly sizeBytes: number; readonly head: number };
+  readonly connections: readonly (ConnectionView & { readonly ageMs: number })[];
+  readonly machines: readonly (Record<Severity, number> & {
+    readonly machineId: string;
+    readonly typeName: string;
+    readonly connectionId: string;
+    readonly signals: number;
+    readonly lastUpdateMs: number | null;
+    readonly ageMs: number | null;
+  })[];
+  readonly cursors: readonly { name: string; offset: number; behind: number; updatedMs: number }[];
+}
+
+async function statusReport(log: LogReader, nowMs: number, dashboardUrl?: string): Promise<StatusReport> {
+  const views = machineIdsOf(log)
+    .map((machineId) => machineView(log, machineId))
+    .filter(({ removed }) => !removed);
+  const head = log.head();
+  return {
+    runtime: await runtimeState(log, nowMs, dashboardUrl),
+    log: { path: log.path, epoch: log.epoch, sizeBytes: log.sizeBytes(), head },
+    connections: connectionViews(log, views).map((view) => ({ ...view, ageMs: nowMs - view.timeMs })),
+    machines: views.map((view) => ({
+      machineId: view.machineId,
+      typeName: view.typeName,
+      connectionId: view.connectionId,
+      signals: view.signals.length,
+      lastUpdateMs: view.lastUpdateMs,
+      ageMs: view.lastUpdateMs === null ? null : nowMs - view.lastUpdateMs,
+      ...countSeverities(view.samples.values()),
+    })),
+    cursors: log.cursors().map((cursor) => ({ ...cursor, behind: head - cursor.offset })),
+  };
+}
+
+function reportLines(cli: Cli, report: StatusReport): string[] {
+  const { runtime, log, machines, connections, cursors } = report;
+  const isRunning = runtime.state === "running";
+  const facts = factLines([
+    ["runtime", `${isRunning ? "running" : cli.output.paint("bad", "NOT running")} (${runtime.detail})`],
+    ["log", `${log.path}, ${bytesText(log.sizeBytes)}, ${countText(log.head, "event")}`],
+  ]);
+  if (!isRunning && connections.length > 0) facts.push("", "What follows is how things were when the runtime stopped.");
+  const machineRows = machines.map((machine) => [
+    harmless(machine.machineId),
+    harmless(machine.typeName),
+    String(machine.signals),
+    machine.good + machine.bad + machine.uncertain === 0
+      ? "no sample yet"
+      : machine.bad + machine.uncertain === 0
+        ? "all good"
+        : cli.output.paint(machine.bad > 0 ? "bad" : "uncertain", `${machine.bad} bad, ${machine.uncertain} uncertain`),
+    machine.ageMs === null ? "never" : durationText(machine.ageMs),
+  ]);
+  return [
+    ...facts,
+    ...connections.flatMap((connection) => ["", ...connectionLines(cli, connection)]),
+    "",
+    ...(machines.length === 0
+      ? ["no machine yet"]
+      : tableLines(
+          [
+            { title: "MACHINE" },
+            { title: "TYPE" },
+            { title: "SIGNALS", align: "right" },
+            { title: "QUALITY" },
+            { title: "LAST UPDATE", align: "right" },
+          ],
+          machineRows,
+        )),
+    ...(cursors.length === 0
+      ? []
+      : [
+          "",
+          ...tableLines(
+            [{ title: "CURSOR" }, { title: "OFFSET", align: "right" }, { title: "BEHIND", align: "right" }],
+            cursors.map(({ name, offset, behind }) => [harmless(name), String(offset), String(behind)]),
+          ),
+        ]),
+  ];
+}
+
+function connectionLines(cli: Cli, connection: StatusReport["connections"][number]): string[] {
+  const severity = connection.state === "connected" ? "good" : connection.state === "degraded" ? "uncertain" : "bad";
+  const name = connection.connectionId === connection.address ? "" : ` at ${connection.address}`;
+  const problems = connection.problems.slice(0, PROBLEMS_SHOWN);
+  return [
+    `connection ${harmless(connection.connectionId + name)}`,
+    `  ${cli.output.paint(severity, connection.state)}: ${harmless(connection.detail)} (${durationText(connection.ageMs)} ago)`,
+    ...(connection.hint === null ? [] : [`  ${harmless(connection.hint)}`]),
+    ...problems.map((problem) =>
+      harmless(
+        `  ${problem.machineId} ${problem.signal}: ${problem.message} (${statusName(problem.statusCode)}). ${problem.hint}`,
+      ),
+    ),
+    ...(connection.problems.length > problems.length
+      ? [`  and ${connection.problems.length - problems.length} more; --json shows all`]
+      : []),
+  ];
+}

@@ -1,0 +1,20 @@
+import type { NewEvent, TelemetrySample } from "../../cloud-sync/contract/event.ts";
+import type { SampleValue } from "../../cloud-sync/contract/sample.ts";
+
+/** A sample with times that differ from each other, so that a swap shows. */
+export function sampleOf(signal: string, value: SampleValue, rest: Partial<TelemetrySample> = {}): TelemetrySample {
+  return {
+    signal,
+    value,
+    statusCode: 0,
+    sourceTimestampMs: 1_000.25,
+    serverTimestampMs: 2_000,
+    receivedTimestampMs: 3_000,
+    ...rest,
+  };
+}
+
+/** A telemetry event of one machine. */
+export function telemetryOf(machineId: string, samples: readonly TelemetrySample[], timeMs = 3_000): NewEvent {
+  return { type: "telemetry", machineId, timeMs, data: { samples } };
+}

@@ -1,0 +1,102 @@
+import type { AddressInfo } from "node:net";
+import { createConnection, createServer, type Server, type Socket } from "node:net";
+
+/**
+ * pass: as a cable. freeze: sockets stay open, bytes wait and go on when thawed (a switch that hangs). reset: connections
+ * are cut with RST and new ones too. blackhole: bytes are lost for ever and new connections are taken without an answer (a
+ * pulled cable behind a gateway). delay: each piece comes late by `delayMs`.
+ */
+export type ProxyMode = "pass" | "freeze" | "reset" | "blackhole" | "delay";
+
+/** A TCP relay on loopback that fails on command. The faults are those of real networks; no byte is changed. */
+export class TcpProxy implements AsyncDisposable {
+  delayMs = 0;
+  #mode: ProxyMode = "pass";
+  #port = 0;
+  #server: Server | undefined;
+  readonly #pairs = new Set<{ near: Socket; far: Socket }>();
+  readonly #targetPort: number;
+
+  constructor(targetPort: number) {
+    this.#targetPort = targetPort;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get connections(): number {
+    return this.#pairs.size;
+  }
+
+  async listen(): Promise<this> {
+    this.#server = createServer((near) => this.#accept(near));
+    await new Promise<void>((resolve) => this.#server?.listen(0, "127.0.0.1", resolve));
+    this.#port = (this.#server.address() as AddressInfo).port;
+    return this;
+  }
+
+  set mode(mode: ProxyMode) {
+    const left = this.#mode;
+    this.#mode = mode;
+    for (const { near, far } of this.#pairs) {
+      if (mode === "reset" || left === "blackhole") {
+        // What a black hole has swallowed is missing from the stream: such a connection can't go on.
+        near.resetAndDestroy();
+        far.resetAndDestroy();
+      } else if (mode === "freeze") {
+        near.pause();
+        far.pause();
+      } else {
+        near.resume();
+        far.resume();
+      }
+    }
+  }
+
+  get mode(): ProxyMode {
+    return this.#mode;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { near, far } of this.#pairs) {
+      near.destroy();
+      far.destroy();
+    }
+    await new Promise<void>((resolve) => (this.#server ? this.#server.close(() => resolve()) : resolve()));
+  }
+
+  #accept(near: Socket): void {
+    if (this.#mode === "reset") {
+      near.on("error", () => undefined);
+      near.resetAndDestroy();
+      return;
+    }
+    const far = createConnection(this.#targetPort, "127.0.0.1");
+    const pair = { near, far };
+    this.#pairs.add(pair);
+    this.#relay(near, far);
+    this.#relay(far, near);
+    const end = (): void => {
+      this.#pairs.delete(pair);
+      near.destroy();
+      far.destroy();
+    };
+    for (const socket of [near, far]) {
+      socket.on("error", () => undefined);
+      socket.on("close", end);
+    }
+    if (this.#mode === "freeze") {
+      near.pause();
+      far.pause();
+    }
+  }
+
+  #relay(from: Socket, to: Socket): void {
+    from.on("data", (bytes) => {
+      if (this.#mode === "blackhole") return;
+      if (this.#mode !== "delay") to.write(bytes);
+      else setTimeout(() => to.destroyed || to.write(bytes), this.delayMs);
+    });
+  }
+}
