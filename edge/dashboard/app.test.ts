@@ -180,6 +180,7 @@ test("P27 a trend is thinned on the server: bounded points, spikes kept, breaks 
   const path = `${url}/api/machines/redmond/mill-07/trend?${query}`;
   // The first request of a process loads the client itself.
   await (await fetch(`${url}/api/machines/redmond/mill-07/trend?signals=s2&points=10`)).json();
+  const order: string[] = [];
   let worstMs = 0;
   let previousMs = performance.now();
   const ticker = setInterval(() => {
@@ -187,12 +188,19 @@ test("P27 a trend is thinned on the server: bounded points, spikes kept, breaks 
     previousMs = performance.now();
   }, 1);
   const startedMs = performance.now();
-  const answer = await (await fetch(path)).json();
+  const trend = fetch(path).then(async (response) => {
+    const answer = await response.json();
+    order.push("trend");
+    return answer;
+  });
+  const health = fetch(`${url}/api/health`).then(() => order.push("health"));
+  const [answer] = await Promise.all([trend, health]);
   clearInterval(ticker);
   console.log(
     `8 h trend of 14,400 events with 20 signals: ${Math.round(performance.now() - startedMs)} ms, event loop held at most ${worstMs.toFixed(1)} ms`,
   );
-  expect(worstMs).toBeLessThan(150);
+  // A request that comes after does not wait for the end of the long read.
+  expect(order).toEqual(["health", "trend"]);
   const [first, second] = answer.signals as { name: string; timesMs: number[]; values: (number | null)[] }[];
   expect(first?.timesMs.length).toBeGreaterThan(500);
   expect(first?.timesMs.length).toBeLessThanOrEqual(900);

@@ -67,7 +67,7 @@ export class Downsampler {
     const points: [number, number | null][] = [];
     if (bucket.hasValue) {
       points.push([bucket.minMs, bucket.min]);
-      if (bucket.maxMs !== bucket.minMs) points.push([bucket.maxMs, bucket.max]);
+      if (bucket.max !== bucket.min) points.push([bucket.maxMs, bucket.max]);
     }
     // One break after another adds nothing.
     if (bucket.gapMs !== undefined && (bucket.hasValue || !this.#broken)) points.push([bucket.gapMs, null]);

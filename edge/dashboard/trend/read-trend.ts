@@ -5,9 +5,11 @@ import { chartValueOf } from "../json-value.ts";
 import { SliceSize } from "../slice-size.ts";
 import { Downsampler, type Line } from "./downsample.ts";
 
-const SLICE_MS = 8;
-const SLICE_EVENTS_MAX = 1_000;
+const SLICE_MS = 5;
+const SLICE_EVENTS_MAX = 400;
 const BREAKS_MAX = 1_000;
+/** A link that is up reports every 30 s: a longer silence is a collector that was not running. */
+const REPORT_SILENT_MS = 45_000;
 export const TREND_SIGNALS_MAX = 8;
 export const TREND_POINTS_MAX = 2_000;
 
@@ -78,13 +80,17 @@ async function linkBreaks(log: LogReader, query: TrendQuery, signal: AbortSignal
   const { edgeStream, connectionId, fromMs, toMs } = query;
   const slice = new SliceSize(SLICE_MS, SLICE_EVENTS_MAX);
   const breaksMs: number[] = [];
+  let upMs: number | undefined;
   for (let afterSeq = 0; !signal.aborted && breaksMs.length < BREAKS_MAX; ) {
     const startedMs = performance.now();
     const limitEvents = slice.limitEvents;
     const events = log.readTime(edgeStream, fromMs, toMs, { limitEvents, afterSeq, types: ["connection"] });
     for (const { type, timeMs, data } of events) {
       if (type !== "connection" || data.connectionId !== connectionId || timeMs < fromMs) continue;
-      if (data.state === "disconnected" || data.state === "connecting") breaksMs.push(timeMs);
+      if (upMs !== undefined && timeMs - upMs > REPORT_SILENT_MS) breaksMs.push(upMs + REPORT_SILENT_MS);
+      const isUp = data.state === "connected" || data.state === "degraded";
+      if (!isUp) breaksMs.push(timeMs);
+      upMs = isUp ? timeMs : undefined;
     }
     slice.learn(events.length, performance.now() - startedMs);
     const last = events.at(-1);

@@ -35,16 +35,9 @@ export function App({ store }: { store: Store }) {
   const troubled = [...store.connections.values()].filter(({ state }) => state !== "connected").length;
   return (
     <div class={store.streamUp ? "page" : "page page-down"}>
-      <a
-        class="skip"
-        href="#main"
-        onClick={(event) => {
-          event.preventDefault();
-          main.current?.focus();
-        }}
-      >
+      <button type="button" class="skip" onClick={() => main.current?.focus()}>
         Skip to content
-      </a>
+      </button>
       <header class="bar">
         <a class="brand" href="#/">
           <img src="/icon.svg" alt="" width="28" height="28" />

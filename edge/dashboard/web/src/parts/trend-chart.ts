@@ -5,6 +5,7 @@ import type { TrendData } from "./trend-data.ts";
 
 const HEIGHT = 300;
 const COLOURS = 8;
+const stepped = uPlot.paths.stepped?.({ align: 1 }) as uPlot.Series.PathBuilder;
 
 /** The chart itself. Signals of one unit share a scale; the first two scales have an axis each, the others only their line. */
 export class TrendChart {
@@ -43,10 +44,11 @@ export class TrendChart {
         legend: { live: true },
         scales: { x: { time: true }, ...Object.fromEntries(scales.map((scale) => [scale, { range: padded }])) },
         axes: [
-          { ...axis, grid: { stroke: colour("--grid"), width: 1 }, values: clockTicks },
+          { ...axis, space: 84, grid: { stroke: colour("--grid"), width: 1 }, values: clockTicks },
           ...scales.slice(0, 2).map(
             (scale, index): uPlot.Axis => ({
               ...axis,
+              stroke: this.#axisColour(scale, colour),
               scale,
               side: index === 0 ? 3 : 1,
               size: 64,
@@ -70,6 +72,8 @@ export class TrendChart {
               scale: scaleOf(signal),
               stroke: colour(`--line-${(index % COLOURS) + 1}`),
               width: 1.75,
+              // A subscribed value holds until the next one comes; a ramp between the two was never measured.
+              ...(signal.polled ? {} : { paths: stepped }),
               spanGaps: false,
               points: { show: false },
               value: (_plot, value) =>
@@ -83,10 +87,19 @@ export class TrendChart {
     );
   }
 
-  draw(data: TrendData, fromMs: number, toMs: number): void {
+  /** An axis of a single signal has its line's colour. */
+  #axisColour(scale: string, colour: (name: string) => string): string {
+    const users = this.#signals.flatMap((signal, index) => (scaleOf(signal) === scale ? [index] : []));
+    return users.length === 1 ? colour(`--line-${((users[0] ?? 0) % COLOURS) + 1}`) : colour("--muted");
+  }
+
+  /** @param held the value that a signal is known to hold at the right edge, or null */
+  draw(data: TrendData, fromMs: number, toMs: number, held: (name: string) => number | null): void {
     const plot = this.#plot;
     if (!plot) return;
-    const tables = this.#signals.map(({ name }) => data.columns(name, fromMs) as unknown as uPlot.AlignedData);
+    const tables = this.#signals.map(
+      ({ name }) => data.columns(name, fromMs, toMs, held(name)) as unknown as uPlot.AlignedData,
+    );
     // A null of one signal's own breaks its line; where only other signals have a time, its line goes on.
     const joined = uPlot.join(
       tables,
@@ -96,6 +109,11 @@ export class TrendChart {
       plot.setData(joined as uPlot.AlignedData, false);
       plot.setScale("x", { min: fromMs / 1_000, max: toMs / 1_000 });
     });
+    // Nobody points at the chart: the legend tells the newest values.
+    if (typeof plot.cursor.idx !== "number") {
+      const newest = joined.map((column) => column.findLastIndex((value) => typeof value === "number"));
+      plot.setLegend({ idxs: newest.map((index) => (index < 0 ? null : index)) }, false);
+    }
   }
 
   destroy(): void {

@@ -65,16 +65,30 @@ export class TrendData {
     return points;
   }
 
-  /** Columns for uPlot (times in seconds), cut to what is in view with one point before it. */
-  columns(name: string, fromMs: number): [number[], (number | null)[]] {
+  /**
+   * Columns for uPlot (times in seconds), cut to what is in view with one point before it. A value that is known to hold
+   * still is drawn on to `toMs`: no news of a subscribed signal means that it has not changed.
+   */
+  columns(name: string, fromMs: number, toMs: number, heldValue: number | null): [number[], (number | null)[]] {
     const line = this.#lines.get(name) ?? { timesMs: [], values: [] };
     let first = 0;
     while (first + 1 < line.timesMs.length && (line.timesMs[first + 1] as number) < fromMs) first += 1;
-    return [line.timesMs.slice(first).map((timeMs) => timeMs / 1_000), line.values.slice(first)];
+    const seconds = line.timesMs.slice(first).map((timeMs) => timeMs / 1_000);
+    const values = line.values.slice(first);
+    if (heldValue !== null && (seconds.at(-1) ?? 0) < toMs / 1_000) {
+      if (seconds.length === 0) {
+        seconds.push(fromMs / 1_000);
+        values.push(heldValue);
+      }
+      seconds.push(toMs / 1_000);
+      values.push(heldValue);
+    }
+    return [seconds, values];
   }
 }
 
-function chartNumber(value: WireSample[1]): number | null {
+/** What a chart draws of a value on the wire; null when it has no place on a line. */
+export function chartNumber(value: WireSample[1]): number | null {
   const number =
     typeof value === "boolean" ? Number(value) : typeof value === "string" ? Number.parseFloat(value) : value;
   return typeof number === "number" && Number.isFinite(number) ? number : null;

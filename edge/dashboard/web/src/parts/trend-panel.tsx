@@ -2,9 +2,10 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { SignalView } from "../../../schemas/views.ts";
 import { getTrend } from "../api.ts";
 import { formatClock } from "../format.ts";
+import { freshnessOf, linkWordOf } from "../staleness.ts";
 import type { Store } from "../store.ts";
 import { TrendChart } from "./trend-chart.ts";
-import { TrendData } from "./trend-data.ts";
+import { chartNumber, TrendData } from "./trend-data.ts";
 
 const SPANS = [
   { title: "5 min", spanMs: 300_000 },
@@ -66,6 +67,13 @@ export function TrendPanel({ store, machineId, signals }: TrendPanelProps) {
     // The right edge moves with the clock; a second of eight hours is less than a pixel, so that drawing it can wait.
     const moveMs = Math.max(DRAW_EVERY_MS, spanMs / 2_000);
     let drawnMs = 0;
+    const heldValueOf = (name: string): number | null => {
+      const signal = signalsNow.current.find((each) => each.name === name);
+      const machine = store.machines.get(machineId);
+      if (!signal || signal.polled || !machine) return null;
+      const link = linkWordOf(machine, store.nowMs());
+      return freshnessOf(signal, link, store.streamUp, store.nowMs()) === "fresh" ? chartNumber(signal.value) : null;
+    };
     const draw = setInterval(() => {
       if (store.streamUp && !streamWasUp) void load();
       streamWasUp = store.streamUp;
@@ -73,7 +81,8 @@ export function TrendPanel({ store, machineId, signals }: TrendPanelProps) {
       if (!dirty && (endMs !== null || nowMs - drawnMs < moveMs)) return;
       dirty = false;
       drawnMs = nowMs;
-      chart.draw(data, (endMs ?? nowMs) - spanMs, endMs ?? nowMs);
+      const held = (name: string) => (endMs === null ? heldValueOf(name) : null);
+      chart.draw(data, (endMs ?? nowMs) - spanMs, endMs ?? nowMs, held);
     }, DRAW_EVERY_MS);
     return () => {
       gone.abort();
@@ -92,14 +101,14 @@ export function TrendPanel({ store, machineId, signals }: TrendPanelProps) {
     <section class="trend" aria-labelledby="trend-title">
       <div class="table-head">
         <h2 id="trend-title">Trend</h2>
-        <div class="segments" role="group" aria-label="Span">
+        <fieldset class="segments" aria-label="Span">
           {SPANS.map(({ title, spanMs: each }) => (
             <button type="button" key={title} aria-pressed={each === spanMs} onClick={() => setSpanMs(each)}>
               {title}
             </button>
           ))}
-        </div>
-        <div class="segments" role="group" aria-label="Position">
+        </fieldset>
+        <fieldset class="segments" aria-label="Position">
           <button type="button" aria-label="Earlier" onClick={() => shift(-1)}>
             ‹
           </button>
@@ -109,7 +118,7 @@ export function TrendPanel({ store, machineId, signals }: TrendPanelProps) {
           <button type="button" aria-pressed={endMs === null} onClick={() => setEndMs(null)}>
             Live
           </button>
-        </div>
+        </fieldset>
         {endMs !== null && <span class="muted num">until {formatClock(endMs)}</span>}
       </div>
       {signals.length === 0 ? (
