@@ -5,7 +5,7 @@ import { modbusConnection, modbusDriver, modbusMachine, modbusSignal } from "../
 import { startModbusServer } from "../../../test/support/modbus-server.ts";
 import type { ModbusMachine, ModbusTransport } from "../../kernel/config/model.ts";
 
-const INTERVAL_MS = 50;
+const INTERVAL_MS = 100;
 const STALE_AFTER_MS = 1_000;
 const UNIT_ID = 7;
 const ADDRESS_STEP = 3;
