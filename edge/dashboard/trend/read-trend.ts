@@ -47,8 +47,11 @@ export async function readTrend(log: LogReader, query: TrendQuery, signal: Abort
   for (let breakIndex = 0; !signal.aborted; ) {
     const startedMs = performance.now();
     const limitEvents = slice.limitEvents;
-    const events = log.readTime(machineId, fromMs, toMs, { limitEvents, afterSeq, types: ["telemetry"] });
+    const events = log.readTime(machineId, fromMs, toMs, { limitEvents, afterSeq, types: ["telemetry", "gap"] });
     for (const event of events) {
+      if (event.type === "gap") {
+        for (const line of lines.values()) line.sampler.add((line.lastMs ?? fromMs) + 1, null);
+      }
       if (event.type !== "telemetry") continue;
       for (const sample of event.data.samples) {
         const timeMs = sample.receivedTimestampMs;
