@@ -1,6 +1,7 @@
 import { connect } from "node:net";
 import pino from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import type { NewEvent } from "../../cloud-sync/contract/event.ts";
 import { EdgeError } from "../kernel/errors.ts";
 import { StatusCode } from "../kernel/status-code.ts";
 import { openLogReader } from "../log/reader.ts";
@@ -159,7 +160,7 @@ test("P27 a trend is thinned on the server: bounded points, spikes kept, breaks 
   await factory.append(factory.machine(MILL, signals), factory.connection([MILL]));
   const fromMs = factory.clock.nowMs();
   const seconds = 8 * 3_600;
-  let batch = [];
+  let batch: NewEvent[] = [];
   for (let second = 0; second < seconds; second += 2) {
     factory.shiftMs = fromMs + second * 1_000 - Date.now();
     const wave = 100 + Math.sin(second / 900) * 10;
@@ -167,6 +168,20 @@ test("P27 a trend is thinned on the server: bounded points, spikes kept, breaks 
     // One sample of 14,400 is a spike; for ten minutes the second signal is Bad.
     if (second === 14_446) values.s0 = 999;
     batch.push(factory.telemetry(MILL, values));
+    if (second === 24_000) {
+      batch.push({
+        type: "gap" as const,
+        machineId: MILL,
+        timeMs: factory.clock.nowMs(),
+        data: {
+          cause: "overflow" as const,
+          samples: 37,
+          fromMs: 1,
+          toMs: factory.clock.nowMs(),
+          detail: "the disk was full",
+        },
+      });
+    }
     if (second === 20_000) batch.push(factory.telemetry(MILL, { s1: null }, StatusCode.BadNotConnected));
     if (batch.length === 1_500) {
       await factory.append(...batch);
@@ -204,10 +219,16 @@ test("P27 a trend is thinned on the server: bounded points, spikes kept, breaks 
   const [first, second] = answer.signals as { name: string; timesMs: number[]; values: (number | null)[] }[];
   expect(first?.timesMs.length).toBeGreaterThan(500);
   expect(first?.timesMs.length).toBeLessThanOrEqual(900);
-  expect(Math.max(...(first?.values as number[]))).toBe(999);
+  expect(Math.max(...(first?.values ?? []).map(Number))).toBe(999);
   expect(first?.timesMs.every((timeMs, index, all) => index === 0 || timeMs >= (all[index - 1] as number))).toBe(true);
   expect(second?.values).toContain(null);
   expect(second?.values).not.toContain(0);
+  // The first signal breaks once, where samples were lost; the second breaks there and where it was Bad.
+  const breaks = (values: readonly (number | null)[] | undefined) => values?.filter((value) => value === null).length;
+  expect([breaks(first?.values), breaks(second?.values)]).toEqual([1, 2]);
+  expect(await (await fetch(`${url}/api/machines/redmond/mill-07`)).json()).toMatchObject({
+    lastGap: { samples: 37, detail: "the disk was full" },
+  });
   const refusals = [
     ["signals=s0,s1,s2,s3,s4,s5,s6,s7,s8", 400],
     ["signals=nothere", 404],

@@ -16,6 +16,7 @@ export function summaryOf(projection: LatestProjection, machine: MachineEntry): 
     updatedMs: machine.updatedMs,
     ...machine.counts(),
     link: connection ? linkOf(connection) : null,
+    lastGap: machine.lastGap ? { ...machine.lastGap } : null,
     keys: machine.keys.flatMap((name) => signalOf(machine, name, connection) ?? []),
   };
 }

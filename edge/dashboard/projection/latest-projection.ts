@@ -34,6 +34,7 @@ export class LatestProjection {
     else if (event.type === "config") this.#config(event.machineId, event.offset, event.data, changes);
     else if (event.type === "connection") this.#connection(event.offset, event.timeMs, event.data, changes);
     else if (event.type === "state") this.#state(event, changes);
+    else if (event.type === "gap") this.#gap(event, changes);
   }
 
   #telemetry(
@@ -78,6 +79,14 @@ export class LatestProjection {
     if (!machine || typeof word !== "string" || event.offset < machine.stateOffset) return;
     machine.stateOffset = event.offset;
     machine.stateEvent = { word, sinceMs: event.timeMs };
+    changes.machines.add(event.machineId);
+  }
+
+  #gap(event: StoredEvent & { type: "gap" }, changes: Changes): void {
+    const machine = this.#machine(event.machineId, event.offset, changes);
+    if (!machine || event.offset < machine.gapOffset) return;
+    machine.gapOffset = event.offset;
+    machine.lastGap = event.data;
     changes.machines.add(event.machineId);
   }
 

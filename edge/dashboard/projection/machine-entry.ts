@@ -1,4 +1,4 @@
-import type { SignalInfo, TelemetrySample } from "../../../cloud-sync/contract/event.ts";
+import type { GapData, SignalInfo, TelemetrySample } from "../../../cloud-sync/contract/event.ts";
 import { severityOf } from "../../kernel/status-code.ts";
 import { type JsonSampleValue, jsonValueOf } from "../json-value.ts";
 
@@ -30,6 +30,9 @@ export class MachineEntry {
   configOffset = 0;
   readonly latest = new Map<string, LatestSample>();
   stateOffset = 0;
+  gapOffset = 0;
+  /** What was lost of this machine most recently. */
+  lastGap: GapData | undefined;
   stateEvent: { readonly word: string; readonly sinceMs: number } | undefined;
   updatedMs: number | null = null;
   #byName = new Map<string, SignalInfo>();

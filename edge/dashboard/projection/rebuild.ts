@@ -20,7 +20,7 @@ export async function rebuild(log: LogReader, projection: LatestProjection, sign
   projection.offset = log.head();
   const slice = new SliceSize(SLICE_MS, SLICE_EVENTS_MAX);
   for (const { machineId, firstSeq, lastSeq } of log.streams()) {
-    for (const type of ["config", "state"] as const) {
+    for (const type of ["config", "state", "gap"] as const) {
       const event = log.latest(machineId, type);
       if (event) projection.apply(event, new Changes());
     }

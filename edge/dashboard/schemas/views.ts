@@ -47,6 +47,15 @@ const summary = {
   bad: Type.Integer(),
   waiting: Type.Integer({ description: "signals without any sample yet" }),
   link: Nullable(LinkView),
+  lastGap: Nullable(
+    Type.Object({
+      samples: Type.Integer(),
+      fromMs: Type.Number(),
+      toMs: Type.Number(),
+      cause: Type.String(),
+      detail: Type.String(),
+    }),
+  ),
 };
 export const MachineSummary = Type.Object({ ...summary, keys: Type.Array(SignalView) });
 export type MachineSummary = Static<typeof MachineSummary>;

@@ -51,7 +51,8 @@ export class StreamClient {
   /** The latest of everything that is newer than `offset`: what a client missed, at most one value a signal. */
   catchUp(offset: number): void {
     for (const machine of this.#projection.machines.values()) {
-      if (machine.configOffset > offset || machine.stateOffset > offset) this.#machines.add(machine.machineId);
+      if (machine.configOffset > offset || machine.stateOffset > offset || machine.gapOffset > offset)
+        this.#machines.add(machine.machineId);
       for (const sample of machine.latest.values()) {
         if (sample.offset > offset) this.#add(machine, sample);
       }

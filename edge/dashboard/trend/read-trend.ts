@@ -1,12 +1,9 @@
-import { setImmediate as yieldToLoop } from "node:timers/promises";
 import { severityOf } from "../../kernel/status-code.ts";
 import type { LogReader } from "../../log/event-log.ts";
 import { chartValueOf } from "../json-value.ts";
-import { SliceSize } from "../slice-size.ts";
 import { Downsampler, type Line } from "./downsample.ts";
+import { readSlices } from "./read-slices.ts";
 
-const SLICE_MS = 5;
-const SLICE_EVENTS_MAX = 400;
 const BREAKS_MAX = 1_000;
 /** A link that is up reports every 30 s: a longer silence is a collector that was not running. */
 const REPORT_SILENT_MS = 45_000;
@@ -34,7 +31,7 @@ export interface TrendQuery {
  * a line; so do a link that went down, and for a polled signal a silence longer than it is allowed to have.
  */
 export async function readTrend(log: LogReader, query: TrendQuery, signal: AbortSignal): Promise<Map<string, Line>> {
-  const { machineId, fromMs, toMs, points } = query;
+  const { fromMs, toMs, points } = query;
   const lines = new Map(
     query.signals.map((each) => [
       each.name,
@@ -42,13 +39,12 @@ export async function readTrend(log: LogReader, query: TrendQuery, signal: Abort
     ]),
   );
   const breaksMs = await linkBreaks(log, query, signal);
-  const slice = new SliceSize(SLICE_MS, SLICE_EVENTS_MAX);
-  let afterSeq = 0;
-  for (let breakIndex = 0; !signal.aborted; ) {
-    const startedMs = performance.now();
-    const limitEvents = slice.limitEvents;
-    const events = log.readTime(machineId, fromMs, toMs, { limitEvents, afterSeq, types: ["telemetry"] });
+  let breakIndex = 0;
+  for await (const events of readSlices(log, query, ["telemetry", "gap"], signal)) {
     for (const event of events) {
+      if (event.type === "gap") {
+        for (const line of lines.values()) line.sampler.add((line.lastMs ?? fromMs) + 1, null);
+      }
       if (event.type !== "telemetry") continue;
       for (const sample of event.data.samples) {
         const timeMs = sample.receivedTimestampMs;
@@ -66,11 +62,6 @@ export async function readTrend(log: LogReader, query: TrendQuery, signal: Abort
         line.sampler.add(timeMs, value ?? null);
       }
     }
-    slice.learn(events.length, performance.now() - startedMs);
-    const last = events.at(-1);
-    if (!last || events.length < limitEvents) break;
-    afterSeq = last.seq;
-    await yieldToLoop();
   }
   return new Map([...lines].map(([name, { sampler }]) => [name, sampler.finish()]));
 }
@@ -78,25 +69,17 @@ export async function readTrend(log: LogReader, query: TrendQuery, signal: Abort
 /** When the machine's link went down or a collector started anew: nothing was measured around these instants. */
 async function linkBreaks(log: LogReader, query: TrendQuery, signal: AbortSignal): Promise<number[]> {
   const { edgeStream, connectionId, fromMs, toMs } = query;
-  const slice = new SliceSize(SLICE_MS, SLICE_EVENTS_MAX);
   const breaksMs: number[] = [];
   let upMs: number | undefined;
-  for (let afterSeq = 0; !signal.aborted && breaksMs.length < BREAKS_MAX; ) {
-    const startedMs = performance.now();
-    const limitEvents = slice.limitEvents;
-    const events = log.readTime(edgeStream, fromMs, toMs, { limitEvents, afterSeq, types: ["connection"] });
+  for await (const events of readSlices(log, { machineId: edgeStream, fromMs, toMs }, ["connection"], signal)) {
     for (const { type, timeMs, data } of events) {
-      if (type !== "connection" || data.connectionId !== connectionId || timeMs < fromMs) continue;
+      if (type !== "connection" || data.connectionId !== connectionId || timeMs < fromMs || timeMs >= toMs) continue;
       if (upMs !== undefined && timeMs - upMs > REPORT_SILENT_MS) breaksMs.push(upMs + REPORT_SILENT_MS);
       const isUp = data.state === "connected" || data.state === "degraded";
       if (!isUp) breaksMs.push(timeMs);
       upMs = isUp ? timeMs : undefined;
     }
-    slice.learn(events.length, performance.now() - startedMs);
-    const last = events.at(-1);
-    if (!last || events.length < limitEvents) break;
-    afterSeq = last.seq;
-    await yieldToLoop();
+    if (breaksMs.length >= BREAKS_MAX) break;
   }
   return breaksMs;
 }

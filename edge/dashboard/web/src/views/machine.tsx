@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { formatAge, formatAgo, formatClock } from "../format.ts";
+import { capitalized, formatAge, formatAgo, formatClock, formatNumber } from "../format.ts";
 import { machineStatusOf } from "../parts/machine-status.ts";
 import { SignalTable } from "../parts/signal-table.tsx";
 import { Quality } from "../parts/tile.tsx";
@@ -7,6 +7,8 @@ import { TrendPanel } from "../parts/trend-panel.tsx";
 import type { Store } from "../store.ts";
 
 const SIGNALS_ON_CHART_MAX = 8;
+/** A loss is news for as long as the longest trend shows it. */
+const GAP_SHOWN_MS = 8 * 3_600_000;
 
 export function Machine({ store, machineId, nowMs }: { store: Store; machineId: string; nowMs: number }) {
   const [chosen, setChosen] = useState<readonly string[] | null>(null);
@@ -80,6 +82,15 @@ export function Machine({ store, machineId, nowMs }: { store: Store; machineId: 
         <p class="notice warn">
           <strong>The collector has recorded nothing for {formatAge(nowMs - (machine.updatedMs ?? nowMs))}.</strong>{" "}
           Check that it runs: <code>npx tailstock status</code>.
+        </p>
+      )}
+      {machine.lastGap && nowMs - machine.lastGap.toMs < GAP_SHOWN_MS && (
+        <p class="notice warn">
+          <strong>
+            {formatNumber(machine.lastGap.samples)} samples were lost between {formatClock(machine.lastGap.fromMs)} and{" "}
+            {formatClock(machine.lastGap.toMs)}.
+          </strong>{" "}
+          {capitalized(machine.lastGap.detail)}.
         </p>
       )}
       <TrendPanel store={store} machineId={machineId} signals={signals.filter(({ name }) => shown.includes(name))} />
