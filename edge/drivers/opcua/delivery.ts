@@ -114,9 +114,12 @@ export class Delivery {
   }
 }
 
-/** A problem that lasts although values flow: a refused deadband. */
-export function isNotice(problem: SignalProblem): boolean {
-  return problem.statusCode === ServiceStatus.BadMonitoredItemFilterUnsupported;
+/** A problem that lasts although values flow: a refused deadband, an item that is polled because it is not published. */
+export function isNotice({ statusCode }: SignalProblem): boolean {
+  return (
+    statusCode === ServiceStatus.BadMonitoredItemFilterUnsupported ||
+    statusCode === StatusCode.UncertainNoCommunicationLastUsable
+  );
 }
 
 export function addressOf(item: Item): string {

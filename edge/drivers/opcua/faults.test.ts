@@ -28,14 +28,19 @@ function subscriptionsOf(server: TestServer): ServerSubscription[] {
   return Object.values(engine?._sessions ?? {}).flatMap((session) => session.publishEngine.subscriptions);
 }
 
+/** The server keeps its subscriptions alive but samples nothing any more. */
+function silence(server: TestServer): void {
+  for (const subscription of subscriptionsOf(server)) {
+    for (const item of subscription.monitoredItems.values()) item.setMonitoringMode(MonitoringMode.Disabled);
+  }
+}
+
 test("P13 items that die in silence while keep-alives go on are found, told and subscribed anew", async () => {
   await using server = await new TestServer({ values: VALUES }).start();
   await using driver = opcuaDriver(opcuaConnection(server.endpointUrl, MACHINES));
   await using seen = watch(driver);
   await until(() => [...VALUES.keys()].every((name) => good(seen.latest(name))), 5_000, "Good samples");
-  for (const subscription of subscriptionsOf(server)) {
-    for (const item of subscription.monitoredItems.values()) item.setMonitoringMode(MonitoringMode.Disabled);
-  }
+  silence(server);
   await pause(1_500);
   expect(seen.of("speed").every(good), "a value that only does not change is not stale").toBe(true);
   expect(driver.status().counters.ladderClimbs).toBe(0);
@@ -48,7 +53,38 @@ test("P13 items that die in silence while keep-alives go on are found, told and 
   await until(() => seen.latest("load")?.value === 33 && good(seen.latest("load")), 3_000, "the new value");
   server.set("load", 34);
   await until(() => seen.latest("load")?.value === 34, 2_000, "the subscription lives again");
-  expect(driver.status().counters).toMatchObject({ ladderClimbs: 1, sessions: 1 });
+  expect(driver.status().counters, "one item is mended without touching the others").toMatchObject({
+    ladderClimbs: 0,
+    sessions: 1,
+  });
+  silence(server);
+  for (const [name, value] of VALUES) server.set(name, value + 100);
+  await until(
+    () => [...VALUES].every(([name, value]) => seen.latest(name)?.value === value + 100),
+    5_000,
+    "all values",
+  );
+  expect(driver.status().counters, "all items at once: the subscription").toMatchObject({
+    ladderClimbs: 1,
+    sessions: 1,
+  });
+});
+
+test("P13 an item that the server takes but never publishes is polled, and the technician is told", async () => {
+  await using server = await new TestServer({ values: VALUES }).start();
+  await using driver = opcuaDriver(opcuaConnection(server.endpointUrl, MACHINES));
+  await using seen = watch(driver);
+  await until(() => [...VALUES.keys()].every((name) => good(seen.latest(name))), 5_000, "Good samples");
+  for (let value = 50; driver.status().problems.length === 0 && value < 60; value++) {
+    silence(server);
+    server.set("load", value);
+    await until(() => seen.latest("load")?.value === value, 5_000, `the value ${value}`);
+  }
+  expect(driver.status().problems[0]).toMatchObject({ signal: "load", message: expect.stringContaining("polled") });
+  silence(server);
+  server.set("load", 77);
+  await until(() => seen.latest("load")?.value === 77, 2_500, "a polled value");
+  expect(driver.status().counters).toMatchObject({ ladderClimbs: 0, sessions: 1 });
 });
 
 test("P13 a subscription without keep-alives: made anew, then a new session, then polling, and back", async () => {

@@ -13,6 +13,10 @@ export interface Item {
   nodeId: NodeId | null;
   subscription: Subscription | null;
   monitoredItemId: number;
+  /** As the server revised it: it may look far less often than asked. */
+  samplingIntervalMs: number;
+  /** How often this item alone fell silent while the others of its subscription spoke; from the second time on it is polled. */
+  silences: number;
   /** The deadband is applied here, because the server refused to. */
   localDeadband: boolean;
   problem: SignalProblem | null;
@@ -58,6 +62,8 @@ function newItem(machineId: string, signal: OpcuaSignal, handle: number): Item {
     nodeId: null,
     subscription: null,
     monitoredItemId: 0,
+    samplingIntervalMs: signal.samplingIntervalMs,
+    silences: 0,
     localDeadband: false,
     problem: null,
     hasLast: false,
@@ -78,4 +84,5 @@ export function detach(item: Item): void {
   item.nodeId = null;
   item.fresh = true;
   item.suspectMs = null;
+  item.silences = 0;
 }

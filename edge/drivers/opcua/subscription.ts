@@ -100,6 +100,7 @@ export async function monitor(
       if (result && statusCode < 0x80000000) {
         item.subscription = subscription;
         item.monitoredItemId = result.monitoredItemId;
+        item.samplingIntervalMs = Math.max(item.signal.samplingIntervalMs, result.revisedSamplingInterval);
         item.heardMs = deps.clock.monotonicMs();
         item.fresh = true;
       } else if (isFilterRefusal(statusCode) && item.signal.deadband !== null && !item.localDeadband) {

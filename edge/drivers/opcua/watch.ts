@@ -68,8 +68,9 @@ export class SilenceCheck {
           this.#delivery.deliver(item, dataValue, "refresh");
           return;
         }
-        const told =
-          item.lastStatusCode === statusCode && (sameValue(item.lastValue, value) || withinDeadband(item, value));
+        // The low half of a status holds notes such as "queue overflowed", which a read does not repeat.
+        const sameStatus = item.lastStatusCode >>> 16 === statusCode >>> 16;
+        const told = sameStatus && (sameValue(item.lastValue, value) || withinDeadband(item, value));
         if (told || (item.signal.deadband?.kind === "percent" && typeof value === "number")) {
           item.suspectMs = null;
         } else if (item.suspectMs === null) {
@@ -87,5 +88,5 @@ export class SilenceCheck {
 
 /** Time in which a healthy subscription tells a change: sampled, queued, published, each once and a margin. */
 function graceMs(item: Item): number {
-  return 2 * (Math.max(0, item.signal.samplingIntervalMs) + (item.subscription?.publishingIntervalMs ?? 0)) + 200;
+  return 2 * (Math.max(0, item.samplingIntervalMs) + (item.subscription?.publishingIntervalMs ?? 0)) + 200;
 }

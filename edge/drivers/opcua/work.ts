@@ -3,7 +3,7 @@ import type { Clock } from "../../kernel/clock.ts";
 import type { OpcuaConnection } from "../../kernel/config/model.ts";
 import { EdgeError } from "../../kernel/errors.ts";
 import { StatusCode } from "../../kernel/status-code.ts";
-import type { Delivery } from "./delivery.ts";
+import { addressOf, type Delivery } from "./delivery.ts";
 import { detach, type Item } from "./item.ts";
 import type { Ladder } from "./ladder.ts";
 import { type OperationLimits, readOperationLimits } from "./limits.ts";
@@ -15,6 +15,9 @@ import { readNamespaces, resolveItems } from "./resolve.ts";
 import { SESSION_GONE, ServiceStatus, statusText } from "./services.ts";
 import { createSubscription, deleteSubscriptions, monitor, unmonitor } from "./subscription.ts";
 import { heartbeat, SilenceCheck, staleLink } from "./watch.ts";
+
+/** An item that falls silent by itself so often is polled. */
+const SILENCES_MAX = 2;
 
 export interface WorkDeps {
   readonly clock: Clock;
@@ -132,7 +135,11 @@ export class Work {
       try {
         await this.#subscribe(
           items.filter(
-            (item) => item.nodeId !== null && item.signal.mode === "subscribe" && item.subscription === null,
+            (item) =>
+              item.nodeId !== null &&
+              item.signal.mode === "subscribe" &&
+              item.subscription === null &&
+              item.silences < SILENCES_MAX,
           ),
           limits,
         );
@@ -171,7 +178,9 @@ export class Work {
   #poll(limits: OperationLimits): void {
     const { ladder, poller } = this.#deps;
     const polled = (item: Item): boolean =>
-      item.nodeId !== null && (item.signal.mode === "poll" || (ladder.polling && item.subscription === null));
+      item.nodeId !== null &&
+      (item.signal.mode === "poll" ||
+        ((ladder.polling || item.silences >= SILENCES_MAX) && item.subscription === null));
     for (const item of this.#items().values()) {
       if (!polled(item)) continue;
       const intervalMs = pollIntervalMs(item);
@@ -221,6 +230,29 @@ export class Work {
     if (this.#limits) await this.#reconcile(this.#limits);
   }
 
+  /** A few silent items are mended by themselves; when most are silent it is the subscription. */
+  async #mend(dead: readonly Item[], limits: OperationLimits): Promise<void> {
+    if (dead.length === 0) return;
+    const subscribed = [...this.#items().values()].filter((item) => item.subscription !== null).length;
+    if (dead.length * 2 >= subscribed) return this.#recreate(`${dead.length} signals are not published`);
+    await unmonitor(this.#link, dead, limits);
+    for (const item of dead) {
+      item.silences++;
+      item.subscription = null;
+      item.monitoredItemId = 0;
+      item.suspectMs = null;
+      if (item.silences < SILENCES_MAX) continue;
+      this.#deps.delivery.problem(
+        item,
+        StatusCode.UncertainNoCommunicationLastUsable,
+        `${addressOf(item)}: the server takes the subscription but does not publish its changes, so it is polled`,
+        "look for a limit or a fault of the server; `mode: poll` for this signal says that it is known",
+      );
+    }
+    this.#deps.logger.warn({ signals: dead.length }, "signals are not published; their items are made anew");
+    await this.#reconcile(limits);
+  }
+
   /** Ends the work when nothing has come from the server for staleAfterMs. */
   #watchLink(stopped: AbortSignal): void {
     const { clock } = this.#deps;
@@ -265,7 +297,7 @@ export class Work {
           }
         }
         const dead = await silence.run(this.#link, [...this.#items().values()], staleAfterMs, limits);
-        if (dead.length > 0) await this.#recreate(`${dead.length} signals are not published`);
+        await this.#mend(dead, limits);
         if (clock.monotonicMs() < retryDueMs) return;
         retryDueMs = clock.monotonicMs() + retryMs;
         if (ladder.polling && ladder.mayProbe(clock.monotonicMs())) ladder.leavePolling();
