@@ -316,10 +316,19 @@ function goodAll(samples: readonly Sample[], signals: readonly string[]): boolea
   return signals.every((signal) => samples.some((sample) => sample.signal === signal && isGood(sample)));
 }
 
-/** Samples that are the same reading as an earlier one: same signal, value, status and all times. */
+/**
+ * Samples that are the same reading as an earlier one: same signal, value, status and all times. A signal that was not
+ * Good in between says its reading again, because the consumer must learn that it is Good: a server that stamps a value
+ * when it changes has no newer time to give.
+ */
 function repeated(samples: readonly Sample[]): string[] {
   const seen = new Set<string>();
+  const interruptions = new Map<string, number>();
+  const good = new Map<string, boolean>();
   return samples.flatMap((sample) => {
+    const name = `${sample.machineId}|${sample.signal}`;
+    if (good.get(name) && !isGood(sample)) interruptions.set(name, (interruptions.get(name) ?? 0) + 1);
+    good.set(name, isGood(sample));
     const key = [
       sample.machineId,
       sample.signal,
@@ -328,6 +337,7 @@ function repeated(samples: readonly Sample[]): string[] {
       sample.sourceTimestampMs,
       // A source time names a reading; without one, two readings may not share the time of their arrival.
       sample.sourceTimestampMs === null ? sample.receivedTimestampMs : "",
+      interruptions.get(name) ?? 0,
     ].join("|");
     if (seen.has(key)) return [key];
     seen.add(key);

@@ -37,7 +37,7 @@ export class Delivery {
   }
 
   /**
-   * Hands on one reading. Dropped are: the initial value of a monitored item made anew when the consumer has it already,
+   * Hands on one reading. Dropped are: a reading that the consumer has already (the initial value of a monitored item made anew, a value read meanwhile),
    * and, where the deadband is applied here, a change within it. A signal marked in between always speaks again.
    */
   deliver(item: Item, dataValue: DataValue, origin: Origin): void {
@@ -48,7 +48,9 @@ export class Delivery {
     const changesOnly = origin === "changes" || origin === "refresh";
     if (item.marked === null && item.hasLast && item.lastStatusCode === statusCode) {
       const same = sameValue(item.lastValue, value);
-      const repeated = (changesOnly || item.fresh) && same && (changesOnly || item.lastSourceMs === sourceMs);
+      const repeated =
+        same &&
+        (changesOnly || (origin !== "poll" && item.lastSourceMs === sourceMs && (item.fresh || sourceMs !== null)));
       if (repeated || ((item.localDeadband || changesOnly) && withinDeadband(item, value))) {
         item.fresh = false;
         this.repeatsDropped++;
