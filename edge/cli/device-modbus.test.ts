@@ -67,7 +67,7 @@ test("P20 --expect finds type, order and address from what the display shows, in
   expect(run.stdout).toMatch(
     /VALUE +SCORE +FOR TAILSTOCK\.YAML\n *55\.35 +\S+ +\{ holding: 101, type: float32, order: CDAB \}$/m,
   );
-  const off = await runCli(["read", endpoint, "--unit", "3", "holding:100:float32", "--expect", "55.4", "--json"], {
+  const off = await runCli(["read", endpoint, "--unit", "3", "holding:100:float32", "--expect", "55.35", "--json"], {
     cwd,
   });
   expect(JSON.parse(off.stdout)).toMatchObject({

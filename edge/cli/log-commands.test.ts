@@ -190,7 +190,7 @@ describe("a log that is being written", () => {
     const log = await fill(folder, Date.now());
     const tail = startCli(["tail", "--since", "1h"], { cwd: folder });
     await tail.untilPrinted(/mill-01/);
-    tail.child.stdout.destroy();
+    tail.child.stdout?.destroy();
     const feeding = setInterval(() => {
       const nowMs = Date.now();
       void log.append([telemetry("redmond/mill-01", nowMs, [sample("speed", nowMs % 1000, nowMs)])], "now");

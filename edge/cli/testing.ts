@@ -1,8 +1,9 @@
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { afterEach } from "vitest";
 
 // The tests run the real program as a child process, as a technician does.
@@ -15,9 +16,9 @@ export interface CliRun {
   readonly stderr: string;
 }
 
-/** A running command, its output so far, and its end. */
+/** A running command, its output so far, and its end. It has a channel to us, as the launcher gives it one. */
 export interface CliProcess {
-  readonly child: ChildProcessWithoutNullStreams;
+  readonly child: ChildProcess;
   stdout(): string;
   stderr(): string;
   readonly ended: Promise<CliRun>;
@@ -35,14 +36,16 @@ export function startCli(args: readonly string[], { cwd, env = {} }: CliOptions)
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, ...args], {
     cwd,
     env: { ...inherited, ...env },
-    stdio: ["pipe", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
+  const [, out, err] = child.stdio;
+  if (!(out instanceof Readable && err instanceof Readable)) throw new TypeError("the child has no output");
   let stdout = "";
   let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+  out.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
   });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+  err.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;
   });
   const ended = once(child, "close").then(([code]) => ({ code: code as number | null, stdout, stderr }));
@@ -64,7 +67,6 @@ export function startCli(args: readonly string[], { cwd, env = {} }: CliOptions)
 /** Runs a command to its end. */
 export async function runCli(args: readonly string[], options: CliOptions): Promise<CliRun> {
   const running = startCli(args, options);
-  running.child.stdin.end();
   const timer = setTimeout(() => running.child.kill("SIGKILL"), END_MS_MAX);
   try {
     return await running.ended;
