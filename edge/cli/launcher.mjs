@@ -155,7 +155,8 @@ function filesBelow(folder) {
 /** The page is the one thing that is built: by Vite, when its sources changed. */
 function buildPage(node) {
   const web = join(root, "edge", "dashboard", "web");
-  const wanted = hashOf([...filesBelow(web), join(root, "package-lock.json")]);
+  const shared = [join(root, "edge", "kernel", "status-code.ts"), join(root, "package-lock.json")];
+  const wanted = hashOf([...filesBelow(web), ...shared]);
   if (stampIs("page.sha256", wanted) && existsSync(join(web, "dist", "index.html"))) return;
   const built = spawnSync(
     node,

@@ -37,5 +37,5 @@ export function machineConfigEvents(
 function signalInfo(signal: OpcuaSignal | ModbusSignal): SignalInfo {
   const { name, title, unit, key, type } = signal;
   const intervalMs = "pollIntervalMs" in signal ? signal.pollIntervalMs : signal.samplingIntervalMs;
-  return { name, title, unit, key, type, intervalMs };
+  return { name, title, unit, key, type, intervalMs, ...("mode" in signal ? { mode: signal.mode } : {}) };
 }
