@@ -9,6 +9,8 @@ import { fileURLToPath } from "node:url";
 
 const NODE_MAJOR = 24;
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+/** npm waits half a minute between tries; whoever stands before a dead network should be told sooner. */
+const PATIENCE = ["--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=4000"];
 const runtimeFolder = join(root, ".runtime");
 const quiet = process.argv[2] !== "start" && process.argv[2] !== "test";
 
@@ -107,7 +109,7 @@ function installPackages() {
   if (stampIs("packages.sha256", wanted) && existsSync(join(root, "node_modules"))) return;
   const started = Date.now();
   say("installing packages from the npm registry (npm ci --ignore-scripts) …");
-  npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund"], "Installing the packages");
+  npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", ...PATIENCE], "Installing the packages");
   stamp("packages.sha256", wanted);
   say(`packages installed in ${Math.round((Date.now() - started) / 1000)} s`);
 }
@@ -134,6 +136,7 @@ function findNode() {
       "--ignore-scripts",
       "--no-audit",
       "--no-fund",
+      ...PATIENCE,
       "--prefix",
       runtimeFolder,
       `${name}@${NODE_MAJOR}`,
