@@ -54,7 +54,9 @@ for (const { which, lost } of [
     expect(swallowed).toEqual(lost);
     expect(seen.of("load").map((sample) => sample.value)).toEqual(expected);
     expect(seen.of("speed")).toHaveLength(1);
-    expect(driver.status().counters).toMatchObject({ republished: lost.length, sessions: 1, ladderClimbs: 0 });
+    expect(driver.status().counters).toMatchObject({ sessions: 1, ladderClimbs: 0 });
+    // With all requests gone the server's whole queue is fetched: one that is on its way may be among it.
+    expect(driver.status().counters.republished).toBeGreaterThanOrEqual(lost.length);
   });
 }
 
