@@ -115,6 +115,7 @@ describe("the connection runner", () => {
     const { events, stop, done } = runnerOf(new ScriptedDriver([refused, "serve"]));
     await until(() => events.some(({ state }) => state === "connected"));
     expect(events.map(({ state, detail, hint }) => [state, detail, hint])).toEqual([
+      ["connecting", "connecting to opc.tcp://nowhere:1", null],
       ["disconnected", "the server does not trust us", "trust the certificate"],
       ["connected", "is connected", null],
     ]);

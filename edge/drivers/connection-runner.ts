@@ -45,6 +45,8 @@ export class ConnectionRunner<Binding extends BoundMachine> implements Component
   #driver: Driver<Binding>;
   /** What all signals were last said to be while the link was down; undefined while it is up. */
   #downCode: number | undefined;
+  /** Samples have come in this run. */
+  #serving = false;
   #published = "";
   #publishedMs = Number.NEGATIVE_INFINITY;
 
@@ -67,6 +69,8 @@ export class ConnectionRunner<Binding extends BoundMachine> implements Component
     ready();
     const { clock } = this.#options;
     const driver = this.#driver;
+    // Also marks, in the log, where a collector began: what was said of the link before is over.
+    this.#publish({ ...driver.status(), state: "connecting", detail: `connecting to ${this.#options.address}` }, null);
     const statusTimer = setInterval(() => this.#watchStatus(), STATUS_EVERY_MS);
     try {
       for (let attempt = 0; !signal.aborted; attempt++) {
@@ -81,6 +85,7 @@ export class ConnectionRunner<Binding extends BoundMachine> implements Component
         await clock.sleep(backoffMs(attempt, BACKOFF), signal);
       }
     } finally {
+      this.#serving = false;
       clearInterval(statusTimer);
       await Promise.race([driver[Symbol.asyncDispose](), clock.sleep(DISPOSE_MS_MAX)]);
       this.#driver = this.#options.driver();
@@ -94,7 +99,8 @@ export class ConnectionRunner<Binding extends BoundMachine> implements Component
     await driver.connect(AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS_MAX)]));
     for await (const samples of driver.samples(signal)) {
       accept(samples);
-      if (this.#downCode === undefined) continue;
+      if (this.#downCode === undefined && this.#serving) continue;
+      this.#serving = true;
       this.#downCode = undefined;
       this.#watchStatus();
     }
@@ -136,7 +142,7 @@ export class ConnectionRunner<Binding extends BoundMachine> implements Component
   }
 
   #watchStatus(): void {
-    if (this.#downCode === undefined) this.#publish(this.#driver.status(), null);
+    if (this.#downCode === undefined && this.#serving) this.#publish(this.#driver.status(), null);
   }
 
   #publish(status: DriverStatus, hint: string | null): void {
@@ -146,7 +152,7 @@ export class ConnectionRunner<Binding extends BoundMachine> implements Component
     const nowMs = clock.monotonicMs();
     if (essence === this.#published && nowMs - this.#publishedMs < COUNTERS_EVERY_MS) return;
     if (essence !== this.#published) {
-      const level = state === "connected" ? "info" : "warn";
+      const level = state === "connected" || state === "connecting" ? "info" : "warn";
       logger[level](
         { connectionId, address, state, detail, ...(hint === null ? {} : { hint }), problems: problems.length },
         "connection",

@@ -67,6 +67,19 @@ describe("the log", () => {
     log.close();
   });
 
+  test("L02 an event that can't be stored fails its own append, not those that share the commit", async () => {
+    const log = open(join(tempFolder(), "log.db"));
+    const bad = { type: "state", machineId: "a/1", timeMs: Number.NaN, data: {} } as const;
+    const results = await Promise.allSettled([
+      log.append([telemetryOf("a/1", [sampleOf("x", 1)])]),
+      log.append([bad]),
+      log.append([telemetryOf("a/1", [sampleOf("x", 2)])]),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(log.readStream("a/1", 0, { limitEvents: 9 }).map(({ seq }) => seq)).toEqual([1, 2]);
+    log.close();
+  });
+
   test("L05 an offset is never given out twice, also when the newest events have been removed", async () => {
     const path = join(tempFolder(), "log.db");
     const log = open(path);

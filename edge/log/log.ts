@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import { SqliteError } from "better-sqlite3";
 import type { NewEvent } from "../../cloud-sync/contract/event.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { EdgeError } from "../kernel/errors.ts";
@@ -96,15 +97,27 @@ export class SqliteLog extends SqliteLogReader implements EventLog {
     if (batch.length === 0) return;
     this.#pending = [];
     this.#pendingEvents = 0;
+    const error = this.#write(batch);
+    if (error === undefined) return;
+    // An event that can't be stored must not take its neighbours in the commit with it.
+    const isTheirs = batch.length > 1 && !(error instanceof SqliteError && error.code !== "SQLITE_CONSTRAINT_NOTNULL");
+    for (const part of isTheirs ? batch.map((each) => [each]) : [batch]) {
+      const failure = isTheirs ? this.#write(part) : error;
+      if (failure !== undefined) for (const each of part) each.reject(asLogError(failure, this.path));
+    }
+  }
+
+  /** One transaction; gives the error instead of throwing it. */
+  #write(batch: readonly Pending[]): unknown {
     try {
       // IMMEDIATE: offsets are given out under the write lock, so that the order of offsets is the order of commits.
       const head = this.#commitBatch.immediate(batch);
       for (const each of batch) each.resolve(head);
       this.news.wake(head);
+      return undefined;
     } catch (error) {
       this.#streams.clear();
-      const reason = asLogError(error, this.path);
-      for (const each of batch) each.reject(reason);
+      return error ?? new Error("unknown");
     }
   }
 

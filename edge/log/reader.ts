@@ -101,10 +101,11 @@ export class SqliteLogReader implements LogReader {
   /** Runs of seq whose events were appended in the given minutes; neighbouring runs joined. */
   #seqRanges(machineId: string, fromMs: number, toMs: number): { first: number; last: number }[] {
     const rows = this.statement(`
-      WITH run AS (
-        SELECT first_seq, minute, lead(first_seq, 1, 9007199254740991) OVER (ORDER BY first_seq) - 1 AS last_seq
-        FROM minute WHERE machine_ref = ?)
-      SELECT first_seq AS first, last_seq AS last FROM run WHERE minute BETWEEN ? AND ? ORDER BY first_seq`).all(
+      SELECT first_seq AS first, coalesce(
+        (SELECT min(next.first_seq) FROM minute AS next
+          WHERE next.machine_ref = minute.machine_ref AND next.first_seq > minute.first_seq) - 1,
+        9007199254740991) AS last
+      FROM minute WHERE machine_ref = ? AND minute BETWEEN ? AND ? ORDER BY first_seq`).all(
       this.machineRef(machineId) ?? -1,
       Math.floor(fromMs / 60_000),
       Math.ceil(toMs / 60_000) - 1,

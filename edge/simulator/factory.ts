@@ -2,11 +2,9 @@ import { EdgeError } from "../kernel/errors.ts";
 import type { FaultRecord, FaultRequest, ScheduledFault, TruthLine } from "./fault.ts";
 import { ModbusLine } from "./modbus-line.ts";
 import { OpcuaLine } from "./opcua-line.ts";
-import { Plant, type PlantSize } from "./plant.ts";
+import { Plant } from "./plant.ts";
+import { LINE_NAMESPACE_URI, type PlantSize } from "./plant-layout.ts";
 import { TruthFile } from "./truth-file.ts";
-
-/** Looks odd and stays the same for ever, as such URIs are: config names it, never its index. */
-export const LINE_NAMESPACE_URI = "urn:wwi:redmond:machining";
 
 /** `stop` takes no longer than this. */
 export const FACTORY_STOP_MS_MAX = 3_000;

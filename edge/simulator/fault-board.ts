@@ -10,7 +10,7 @@ import {
   type TruthLine,
 } from "./fault.ts";
 import type { Condition } from "./physics/surroundings.ts";
-import type { Plant, PlantMachine } from "./plant.ts";
+import type { PlantMachine, PlantMachines } from "./plant-machine.ts";
 import type { Distortion, PlantSignal } from "./plant-signal.ts";
 import type { MachineType } from "./signals/signal.ts";
 
@@ -68,12 +68,12 @@ function isLineFault(kind: FaultKind): boolean {
 export class FaultBoard {
   /** Called at both ends of every fault, in order; the factory cuts its lines and writes the truth here. */
   onTruth: (line: TruthLine) => void = () => undefined;
-  readonly #plant: Plant;
+  readonly #plant: PlantMachines;
   readonly #active = new Map<number, ActiveFault>();
   readonly #ended: FaultRecord[] = [];
   #lastId = 0;
 
-  constructor(plant: Plant) {
+  constructor(plant: PlantMachines) {
     this.#plant = plant;
   }
 

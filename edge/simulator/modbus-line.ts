@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { type IServiceVector, ServerTCP } from "modbus-serial";
 import { portError } from "./opcua-host.ts";
-import type { PlantMachine } from "./plant.ts";
+import type { PlantMachine } from "./plant-machine.ts";
 import { ModbusException, ModbusFault, RegisterImage } from "./register-image.ts";
 import type { Register } from "./signals/signal.ts";
 

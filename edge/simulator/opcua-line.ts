@@ -13,7 +13,7 @@ import {
 import type { DataType as SignalType } from "../kernel/config/model.ts";
 import { portError, portOf, startOpcuaHost } from "./opcua-host.ts";
 import { openPki, type Pki } from "./pki.ts";
-import type { PlantMachine } from "./plant.ts";
+import type { PlantMachine } from "./plant-machine.ts";
 import type { PlantSignal } from "./plant-signal.ts";
 import type { SimulatedValue } from "./signals/signal.ts";
 

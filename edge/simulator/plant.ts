@@ -5,17 +5,13 @@ import { CompressorPhysics } from "./physics/compressor-physics.ts";
 import { PressPhysics } from "./physics/press-physics.ts";
 import { Random, seedFor } from "./physics/random.ts";
 import { Hall, type MachinePhysics } from "./physics/surroundings.ts";
+import { type PlantSize, plantMachines } from "./plant-layout.ts";
+import type { PlantMachine } from "./plant-machine.ts";
 import { PlantSignal } from "./plant-signal.ts";
 import { cncSignals } from "./signals/cnc-signals.ts";
 import { COMPRESSOR_SIGNALS } from "./signals/compressor-signals.ts";
 import { PRESS_SIGNALS } from "./signals/press-signals.ts";
-import type { MachineType, SignalSpec } from "./signals/signal.ts";
-
-export interface PlantSize {
-  readonly mills?: number;
-  readonly lathes?: number;
-  readonly presses?: number;
-}
+import type { SignalSpec } from "./signals/signal.ts";
 
 export interface PlantOptions extends PlantSize {
   readonly seed: number;
@@ -24,47 +20,10 @@ export interface PlantOptions extends PlantSize {
   readonly startMs: number;
 }
 
-export interface PlantMachine {
-  /** Without the site: "mill-01". */
-  readonly id: string;
-  readonly type: MachineType;
-  /** Modbus machines only. */
-  readonly unitId: number | null;
-  readonly physics: MachinePhysics;
-  readonly signals: readonly PlantSignal[];
-  signal(name: string): PlantSignal;
-}
-
 /** Longest step of the integration; a longer one is cut into pieces. */
 const STEP_S_MAX = 0.5;
 /** A step may cover at most an hour: a box that slept all night must not spend minutes to catch up. */
 export const STEP_MS_MAX = 3_600_000;
-export const MACHINES_OF_A_TYPE_MAX = 99;
-
-/** Ids and types of the machines of a factory of this size, in the order of the config. */
-export function plantMachines({ mills = 5, lathes = 3, presses = 4 }: PlantSize = {}): readonly {
-  id: string;
-  type: MachineType;
-  unitId: number | null;
-}[] {
-  for (const [name, count] of Object.entries({ mills, lathes, presses })) {
-    if (Number.isInteger(count) && count >= 0 && count <= MACHINES_OF_A_TYPE_MAX) continue;
-    throw new EdgeError("USAGE", `${name} is ${count}, expected a whole number from 0 to ${MACHINES_OF_A_TYPE_MAX}.`);
-  }
-  const numbered = (prefix: string, type: MachineType, count: number, isModbus: boolean) =>
-    Array.from({ length: count }, (_, index) => ({
-      id: `${prefix}-${String(index + 1).padStart(2, "0")}`,
-      type,
-      unitId: isModbus ? index + 1 : null,
-    }));
-  return [
-    ...numbered("mill", "cnc-mill", mills, false),
-    ...numbered("lathe", "cnc-lathe", lathes, false),
-    ...numbered("press", "press", presses, true),
-    { id: "compressor-01", type: "compressor", unitId: 100 },
-  ];
-}
-
 /**
  * The factory without its wires: machines, physics, sensors, faults. Pure: it knows no clock, no socket and no file, and
  * the same seed and the same steps give the same bytes. `dtMs` moves the physics, `nowMs` is what the samples are stamped with.

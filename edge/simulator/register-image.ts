@@ -1,4 +1,4 @@
-import type { PlantMachine } from "./plant.ts";
+import type { PlantMachine } from "./plant-machine.ts";
 import type { PlantSignal } from "./plant-signal.ts";
 import type { Register, SimulatedValue } from "./signals/signal.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { plantMachines } from "./plant.ts";
+import { plantMachines } from "./plant-layout.ts";
 import { renderConfig } from "./render-config.ts";
 
 const ADDRESSES = { opcuaEndpointUrl: "opc.tcp://127.0.0.1:4841/UA/Line", modbusPort: 1503 } as const;

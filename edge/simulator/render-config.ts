@@ -1,5 +1,4 @@
-import { LINE_NAMESPACE_URI } from "./factory.ts";
-import { type PlantSize, plantMachines } from "./plant.ts";
+import { LINE_NAMESPACE_URI, type PlantSize, plantMachines } from "./plant-layout.ts";
 import { cncSignals } from "./signals/cnc-signals.ts";
 import { COMPRESSOR_SIGNALS } from "./signals/compressor-signals.ts";
 import { PRESS_SIGNALS } from "./signals/press-signals.ts";

@@ -1,6 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -8,12 +7,7 @@ import { parseArgs } from "node:util";
 import { openLogReader } from "../../edge/log/reader.ts";
 import { renderLoadConfig } from "../../edge/simulator/load-server.ts";
 import { quantile, usageOf } from "../support/process-usage.ts";
-
-/** The runtime is measured with the flags that the launcher gives it. */
-const nodeFlags = JSON.parse(
-  readFileSync(join(import.meta.dirname, "..", "..", "edge", "cli", "node-flags.json"), "utf8"),
-) as string[];
-const root = join(import.meta.dirname, "..", "..");
+import { endPrograms, firstLine, startProgram } from "../support/runtime-process.ts";
 
 /**
  * 10,000 OPC UA signals that all change every second, through subscriptions to the durable log, by the runtime as
@@ -34,7 +28,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "tailstock-bench-"));
   const children: ChildProcess[] = [];
   try {
-    const server = start([
+    const server = startProgram([
       "edge/simulator/load-main.ts",
       "--signals",
       String(signals),
@@ -47,7 +41,7 @@ export async function run(args: readonly string[]): Promise<void> {
       join(folder, "tailstock.yaml"),
       renderLoadConfig(endpointUrl, signals, { samplingIntervalMs: intervalMs }),
     );
-    const runtime = start(["edge/cli/main.ts", "up", "-c", join(folder, "tailstock.yaml")]);
+    const runtime = startProgram(["edge/cli/main.ts", "up", "-c", join(folder, "tailstock.yaml")]);
     children.push(runtime);
     runtime.stdout?.resume();
     await delay(Number(values.warmup) * 1_000);
@@ -55,26 +49,9 @@ export async function run(args: readonly string[]): Promise<void> {
     const measured = await measure(join(folder, "data", "tailstock.db"), pid, Number(values.seconds) * 1_000);
     print({ signals, intervalMs, ...measured });
   } finally {
-    for (const child of children) child.kill("SIGTERM");
-    await Promise.all(children.map((child) => (child.exitCode === null ? once(child, "close") : undefined)));
+    await endPrograms(children);
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function start(args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [...nodeFlags, ...args], {
-    cwd: root,
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-}
-
-async function firstLine(child: ChildProcess): Promise<string> {
-  let text = "";
-  for await (const chunk of child.stdout ?? []) {
-    text += String(chunk);
-    if (text.includes("\n")) break;
-  }
-  return text.split("\n")[0] ?? "";
 }
 
 interface Measured {

@@ -2,7 +2,18 @@ import type { NodeId } from "node-opcua-client";
 import type { SampleValue } from "../../../cloud-sync/contract/sample.ts";
 import type { OpcuaMachine, OpcuaSignal } from "../../kernel/config/model.ts";
 import type { SignalProblem } from "../driver.ts";
-import type { Subscription } from "./subscription.ts";
+
+/** A subscription on the server, as far as this side knows it. */
+export interface Subscription {
+  readonly id: number;
+  /** Longest silence that the server promised, revised. */
+  readonly keepAliveMs: number;
+  readonly publishingIntervalMs: number;
+  heardMs: number;
+  lastSequence: number;
+  /** Republish has been tried in the silence that lasts. */
+  republished: boolean;
+}
 
 /** What the driver knows of one signal. It outlives links, so that a reading is not told twice after a reconnect. */
 export interface Item {

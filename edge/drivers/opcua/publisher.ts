@@ -12,11 +12,10 @@ import { EdgeError } from "../../kernel/errors.ts";
 import { StatusCode } from "../../kernel/status-code.ts";
 import { isOpaque } from "./convert.ts";
 import type { Delivery } from "./delivery.ts";
-import type { Item } from "./item.ts";
+import type { Item, Subscription } from "./item.ts";
 import type { OpcuaLink } from "./link.ts";
 import { SESSION_GONE, ServiceStatus } from "./services.ts";
 import { decodeStructures } from "./structures.ts";
-import type { Subscription } from "./subscription.ts";
 
 /** Publish requests kept waiting at the server: enough that one is always there while another is on its way. */
 const OUTSTANDING_MAX = 4;

@@ -16,7 +16,7 @@ import {
 import type { Clock } from "../../kernel/clock.ts";
 import type { Delivery } from "./delivery.ts";
 import { addressOf } from "./delivery.ts";
-import type { Item } from "./item.ts";
+import type { Item, Subscription } from "./item.ts";
 import { inChunks, type OperationLimits } from "./limits.ts";
 import type { OpcuaLink } from "./link.ts";
 import { ServiceStatus } from "./services.ts";
@@ -26,18 +26,6 @@ const NOTIFICATIONS_PER_PUBLISH = 2_000;
 /** The server forgets a subscription that nobody asks after for this long; longer than a session lives without us. */
 const LIFETIME_MS = 60_000;
 const DELETE_MS = 1_000;
-
-/** A subscription on the server, as far as this side knows it. */
-export interface Subscription {
-  readonly id: number;
-  /** Longest silence that the server promised, revised. */
-  readonly keepAliveMs: number;
-  readonly publishingIntervalMs: number;
-  heardMs: number;
-  lastSequence: number;
-  /** Republish has been tried in the silence that lasts. */
-  republished: boolean;
-}
 
 /** @throws EdgeError DRIVER_REFUSED when the server has no subscriptions, or none left */
 export async function createSubscription(
