@@ -3,6 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OPCUACertificateManager } from "node-opcua";
 
+/** Shown wherever a client lists the servers that it trusts. */
+const SUBJECT = "/CN=Tailstock simulator/O=Tailstock";
+
+class SimulatorCertificates extends OPCUACertificateManager {
+  override createSelfSignedCertificate(
+    params: Parameters<OPCUACertificateManager["createSelfSignedCertificate"]>[0],
+  ): Promise<void> {
+    return super.createSelfSignedCertificate({ ...params, subject: SUBJECT });
+  }
+}
+
 /** The certificate store of a simulated server. Its RSA key and self-signed certificate are made at the first start. */
 export interface Pki extends AsyncDisposable {
   readonly certificates: OPCUACertificateManager;
@@ -17,7 +28,7 @@ export async function openPki(pkiPath: string | undefined): Promise<Pki> {
   const root = pkiPath ?? (await mkdtemp(join(tmpdir(), "tailstock-simulator-")));
   await mkdir(root, { recursive: true });
   const open = async (name: string): Promise<OPCUACertificateManager> => {
-    const manager = new OPCUACertificateManager({
+    const manager = new SimulatorCertificates({
       rootFolder: join(root, name),
       automaticallyAcceptUnknownCertificate: true,
       disableFileWatchers: true,

@@ -44,13 +44,16 @@ export function bytesOf(words: readonly number[], layout: Pick<Layout, "type" | 
 }
 
 /**
- * One value from its cells (registers 0..65535, or 0 and 1 for coils), scaled: raw × scale + offset. 64-bit integers are
+ * One value from the first of these cells (registers 0..65535, or 0 and 1 for coils), scaled: raw × scale + offset. 64-bit integers are
  * bigint unless scaled. A boolean takes `bit` of its register, or says whether the register is not 0. Eight-bit types
  * take the register's less significant byte, after the byte order. A float that is not finite has no value: BadOutOfRange.
  */
 export function decodeCells(cells: readonly number[], layout: Layout): { value: ScalarValue; statusCode: number } {
-  if (cells.length < cellCountOf(layout)) return { value: null, statusCode: StatusCode.BadDecodingError };
-  const bytes = bytesOf(cells, layout);
+  const count = cellCountOf(layout);
+  if (cells.length < count) return { value: null, statusCode: StatusCode.BadDecodingError };
+  // Only its own registers: word order would carry in those that follow. A string of no stated length takes all of them.
+  const isWhole = cells.length === count || (layout.type === "string" && layout.lengthBytes === null);
+  const bytes = bytesOf(isWhole ? cells : cells.slice(0, count), layout);
   switch (layout.type) {
     case "boolean": {
       if (layout.table === "coil" || layout.table === "discrete") return good(cells[0] !== 0);

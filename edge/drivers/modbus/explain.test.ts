@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { startModbusServer } from "../../../test/support/modbus-server.ts";
 import { EdgeError } from "../../kernel/errors.ts";
@@ -11,6 +12,50 @@ function float32Words(value: number): [number, number] {
   bytes.writeFloatBE(value);
   return [bytes.readUInt16BE(0), bytes.readUInt16BE(2)];
 }
+
+const anyRegister = fc.nat(0xffff);
+
+const ORDERS = [
+  { order: "ABCD", bytesSwapped: false, wordsSwapped: false },
+  { order: "CDAB", bytesSwapped: false, wordsSwapped: true },
+  { order: "BADC", bytesSwapped: true, wordsSwapped: false },
+  { order: "DCBA", bytesSwapped: true, wordsSwapped: true },
+] as const;
+
+function encoded<V>(type: string, lengthBytes: number, values: fc.Arbitrary<V>, write: (b: Buffer, v: V) => void) {
+  return values.map((value) => {
+    const bytes = Buffer.alloc(lengthBytes);
+    write(bytes, value);
+    return { type, bytes, value };
+  });
+}
+
+const FINITE = { noNaN: true, noDefaultInfinity: true } as const;
+// Adding 0 makes the negative zero, which no display shows, a plain one.
+const anyValue = fc.oneof(
+  encoded("uint8", 2, fc.nat(0xff), (bytes, value) => bytes.writeUInt8(value, 1)),
+  encoded("int8", 2, fc.integer({ min: -0x80, max: 0x7f }), (bytes, value) => bytes.writeInt8(value, 1)),
+  encoded("uint16", 2, fc.nat(0xffff), (bytes, value) => bytes.writeUInt16BE(value)),
+  encoded("int16", 2, fc.integer({ min: -0x8000, max: 0x7fff }), (bytes, value) => bytes.writeInt16BE(value)),
+  encoded("uint32", 4, fc.integer({ min: 0, max: 0xffffffff }), (bytes, value) => bytes.writeUInt32BE(value)),
+  encoded("int32", 4, fc.integer(), (bytes, value) => bytes.writeInt32BE(value)),
+  encoded(
+    "float32",
+    4,
+    fc.float(FINITE).map((value) => value + 0),
+    (bytes, value) => bytes.writeFloatBE(value),
+  ),
+  encoded("uint64", 8, fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (bytes, value) => bytes.writeBigUInt64BE(value)),
+  encoded("int64", 8, fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), (bytes, value) =>
+    bytes.writeBigInt64BE(value),
+  ),
+  encoded(
+    "float64",
+    8,
+    fc.double(FINITE).map((value) => value + 0),
+    (bytes, value) => bytes.writeDoubleBE(value),
+  ),
+);
 
 describe("P20 decode explorer", () => {
   test("P20 finds the word order of a float from what the display shows", () => {
@@ -40,6 +85,38 @@ describe("P20 decode explorer", () => {
       const best = explainRegisters(around, hint, { startAddress: 40, address: asked })[0];
       expect(best).toMatchObject({ address: 42, type: "float32", order: "ABCD", matches: true });
     }
+  });
+
+  // Goal: whatever lies before and after a value, the right reading of it is found where it begins.
+  // Method: fast-check encodes a value of each type in each order between strange registers.
+  test("P20 finds a value of each type and order among other registers", () => {
+    fc.assert(
+      fc.property(
+        anyValue,
+        fc.constantFrom(...ORDERS),
+        fc.array(anyRegister, { maxLength: 5 }),
+        fc.array(anyRegister, { maxLength: 5 }),
+        fc.nat(1_000),
+        ({ type, bytes, value }, { order, bytesSwapped, wordsSwapped }, before, after, startAddress) => {
+          const words = Array.from({ length: bytes.length / 2 }, (_, i) =>
+            bytesSwapped ? bytes.readUInt16LE(i * 2) : bytes.readUInt16BE(i * 2),
+          );
+          if (wordsSwapped) words.reverse();
+          const address = startAddress + before.length;
+          const registers = [...before, ...words, ...after];
+          const found = explainRegisters(registers, String(value), { startAddress, address }).find(
+            (each) =>
+              each.address === address &&
+              each.type === type &&
+              each.scale === 1 &&
+              each.order === (words.length > 1 ? order : bytesSwapped ? "BA" : "AB"),
+          );
+          expect(found).toMatchObject({ value, matches: true });
+          expect(found?.score).toBeGreaterThan(0.8);
+        },
+      ),
+      { numRuns: 1_000 },
+    );
   });
 
   test("texts and bits; nothing fits is said so", () => {

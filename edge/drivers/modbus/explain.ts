@@ -157,7 +157,7 @@ function goalOf(expected: number | string | boolean | undefined): Goal | undefin
   if (text === "" || !Number.isFinite(value)) return { text: String(expected) };
   const [mantissa = "", exponent = "0"] = text.toLowerCase().split("e");
   const decimals = (mantissa.split(".")[1]?.length ?? 0) - Number(exponent);
-  return { value, half: 0.5 * 10 ** -decimals };
+  return { value, half: Math.max(Number.MIN_VALUE, 0.5 * 10 ** -decimals) };
 }
 
 function agreement(value: ScalarValue, goal: Goal): { likelihood: number; matches: boolean } {

@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { DEFAULTS } from "../../kernel/config/defaults.ts";
 import { EdgeError } from "../../kernel/errors.ts";
 import { StatusCode } from "../../kernel/status-code.ts";
 
@@ -94,6 +95,7 @@ export function verifyServerCertificate(
   if (isStored(pkiPath, "trusted", certificate)) return { trusted: true, warning: info.warning };
   if (signedByTrusted(pkiPath, certificate)) {
     if (nowMs >= info.validFromMs && nowMs <= info.validToMs) return { trusted: true, warning: info.warning };
+    writeFileSync(info.path, der);
     throw refusal(info, "is outside its time of validity", StatusCode.BadCertificateTimeInvalid, pkiPath);
   }
   const pinsPath = path.join(pkiPath, "pins.json");
@@ -121,8 +123,16 @@ export function expiryWarnings(pkiPath: string, nowMs: number): string[] {
 function refusal(info: StoredCertificate, what: string, statusCode: number, pkiPath: string): EdgeError {
   return new EdgeError("DRIVER_REFUSED", `the server's certificate "${info.subject}" (${info.thumbprint}) ${what}`, {
     statusCode,
-    hint: `compare the thumbprint with the one the machine shows, then move ${info.path} to ${path.join(pkiPath, "trusted", "certs")}`,
+    hint: `compare the thumbprint with the one the machine shows, then run: ${trustCommand(pkiPath, info.thumbprint)} (the certificate lies in ${info.path})`,
   });
+}
+
+/** What a technician types. The store is named unless it is the one that the command line takes by itself. */
+function trustCommand(pkiPath: string, thumbprint: string): string {
+  const store = path.resolve(pkiPath);
+  const isDefault = store === path.resolve(DEFAULTS.opcua.pkiPath);
+  const quoted = /^[\w./\\:@+-]+$/.test(store) ? store : `"${store}"`;
+  return `tailstock certs trust ${thumbprint}${isDefault ? "" : ` --pki ${quoted}`}`;
 }
 
 function describe(

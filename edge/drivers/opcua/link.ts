@@ -1,6 +1,5 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { OPCUACertificateManager } from "node-opcua-certificate-manager";
 import { type ClientSession, OPCUAClient, type UserIdentityInfo, UserTokenType } from "node-opcua-client";
 import { setErrorLogger, setWarningLogger } from "node-opcua-debug";
 import type { Request, Response } from "node-opcua-secure-channel";
@@ -11,6 +10,7 @@ import { EdgeError, messageOf } from "../../kernel/errors.ts";
 import { StatusCode } from "../../kernel/status-code.ts";
 import { verifyServerCertificate } from "./certificates.ts";
 import { chooseEndpoint, INSECURE } from "./endpoint.ts";
+import { OwnCertificates } from "./own-certificate.ts";
 import { abortSocket, perform, ServiceStatus, statusText, within } from "./services.ts";
 
 /** A session outlives a pulled cable by this long, so that it can be taken over; then the server frees it (P14). */
@@ -183,7 +183,10 @@ function newClient(config: OpcuaClientConfig, endpoint: typeof INSECURE): OPCUAC
   return OPCUAClient.create({
     applicationName: config.applicationName,
     clientName: config.applicationName,
-    clientCertificateManager: new OPCUACertificateManager({ rootFolder: config.pkiPath, disableFileWatchers: true }),
+    clientCertificateManager: new OwnCertificates(config.applicationName, {
+      rootFolder: config.pkiPath,
+      disableFileWatchers: true,
+    }),
     securityMode: endpoint.securityMode,
     securityPolicy: endpoint.securityPolicy,
     ...(endpoint.serverCertificate ? { serverCertificate: endpoint.serverCertificate } : {}),

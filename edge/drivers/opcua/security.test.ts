@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { hostname } from "node:os";
 import path from "node:path";
 import { OPCUACertificateManager } from "node-opcua";
 import pino from "pino";
@@ -8,6 +9,7 @@ import { systemClock } from "../../kernel/clock.ts";
 import { StatusCode } from "../../kernel/status-code.ts";
 import { expiryWarnings, listCertificates, trustCertificate } from "./certificates.ts";
 import { OpcuaProbe } from "./opcua-probe.ts";
+import { subjectOf } from "./own-certificate.ts";
 import { newPki, opcuaConnection, opcuaDriver, opcuaMachine, opcuaSignal } from "./testing/harness.ts";
 import { MILLS, TestServer } from "./testing/opcua-server.ts";
 
@@ -43,7 +45,9 @@ test("P17 an unknown server certificate is refused and kept, trusted by thumbpri
   expect(refusal).toMatchObject({ code: "DRIVER_REFUSED", statusCode: StatusCode.BadCertificateUntrusted });
   const rejected = listCertificates(pkiPath).find((each) => each.place === "rejected");
   if (!rejected) throw new Error("the certificate was not kept");
-  expect((refusal as { hint: string }).hint).toContain(rejected.path);
+  const { hint } = refusal as { hint: string };
+  expect(hint).toContain(rejected.path);
+  expect(hint).toContain(`tailstock certs trust ${rejected.thumbprint} --pki ${pkiPath} `);
   const trusted = trustCertificate(pkiPath, rejected.thumbprint.slice(0, 12));
   expect(existsSync(trusted.path) && !existsSync(rejected.path)).toBe(true);
   await using seen = watch(driver);
@@ -51,7 +55,35 @@ test("P17 an unknown server certificate is refused and kept, trusted by thumbpri
   expect(driver.status().detail).not.toContain("not encrypted");
   const own = listCertificates(pkiPath).find((each) => each.place === "own");
   expect(own?.warning).toBeNull();
+  expect(own?.subject.split(", ").sort()).toEqual([`CN=TailstockTest@${hostname()}`, "O=Tailstock"]);
   expect(expiryWarnings(pkiPath, (own?.validToMs ?? 0) - 20 * 86_400_000).join()).toContain("own certificate");
+});
+
+test("a certificate that was made earlier, with another subject, goes on being used", async () => {
+  const pkiPath = newPki();
+  const earlier = new OPCUACertificateManager({ rootFolder: pkiPath, disableFileWatchers: true });
+  await earlier.initialize();
+  await earlier.createSelfSignedCertificate({
+    applicationUri: `urn:${hostname()}:TailstockTest`,
+    dns: [hostname()],
+    outputFile: path.join(pkiPath, "own/certs/client_certificate.pem"),
+    subject: "/CN=Earlier/O=Sterfive",
+    startDate: new Date(),
+    validity: 30,
+  });
+  await earlier.dispose();
+  const before = listCertificates(pkiPath).map((each) => each.thumbprint);
+  expect(before).toHaveLength(1);
+  await using driver = opcuaDriver(secured("first-use"), { pkiPath });
+  await using seen = watch(driver);
+  await until(() => seen.latest("speed")?.value === 1_201, 8_000, "a value over an encrypted link");
+  const own = listCertificates(pkiPath).filter((each) => each.place === "own");
+  expect(own.map((each) => each.thumbprint)).toEqual(before);
+});
+
+test("a name that would break a subject apart does not", () => {
+  expect(subjectOf("Line 4/5 a=b", "edge")).toBe("/CN=Line 4-5 a-b@edge/O=Tailstock");
+  expect(subjectOf("x".repeat(70), "edge")).toBe(`/CN=${"x".repeat(64)}/O=Tailstock`);
 });
 
 test("first use pins the certificate; a wrong password is refused as such; policies are never weakened", async () => {

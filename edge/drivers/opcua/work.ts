@@ -289,7 +289,7 @@ export class Work {
           if (silentMs <= subscription.keepAliveMs * 1.5 + subscription.publishingIntervalMs) continue;
           if (!subscription.republished) {
             subscription.republished = true;
-            publisher.start(this.#link, this.#publishFailed);
+            publisher.renew(this.#link, this.#publishFailed);
             await publisher.fetchMissed(this.#link, subscription);
           } else {
             await this.#recreate(`no keep-alive for ${Math.round(silentMs)} ms`);
