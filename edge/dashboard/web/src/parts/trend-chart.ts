@@ -111,9 +111,9 @@ export class TrendChart {
       plot.setData(joined as uPlot.AlignedData, false);
       plot.setScale("x", { min: fromMs / 1_000, max: toMs / 1_000 });
     });
-    // Nobody points at the chart: the legend tells the newest values.
+    // Nobody points at the chart: the legend tells the newest values, and a dash where a line is broken now.
     if (typeof plot.cursor.idx !== "number") {
-      const newest = joined.map((column) => column.findLastIndex((value) => typeof value === "number"));
+      const newest = joined.map((column) => column.findLastIndex((value) => value !== undefined));
       plot.setLegend({ idxs: newest.map((index) => (index < 0 ? null : index)) }, false);
     }
   }
