@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { NewEvent } from "../../../cloud-sync/contract/event.ts";
 import { StatusCode } from "../../kernel/status-code.ts";
+import type { Trend } from "../schemas/trend.ts";
 import type { FactoryLog } from "../testing/factory-log.ts";
-import { MILL, TestSite } from "../testing/test-site.ts";
+import { MILL, PRESS, TestSite } from "../testing/test-site.ts";
 
 let site: TestSite;
 let factory: FactoryLog;
@@ -100,4 +101,50 @@ test("P27 a trend is thinned on the server: bounded points, spikes kept, breaks 
     expect([wrong, refused.status]).toEqual([wrong, status]);
     expect((await refused.json()).error.message).toBeTypeOf("string");
   }
+});
+
+test("a subscribed signal's line begins with the value that it held, unless its link was down or it was Bad since", async () => {
+  const names = ["steady", "changing", "broken", "asked"];
+  const at = (agoMs: number) => {
+    factory.shiftMs = -agoMs;
+  };
+  at(900_000);
+  await factory.append(
+    factory.machine(
+      MILL,
+      names.map((name) => ({ name, mode: name === "asked" ? ("poll" as const) : ("subscribe" as const) })),
+    ),
+    factory.connection([MILL]),
+    factory.telemetry(MILL, { steady: 1, changing: 2, broken: 3, asked: 4 }),
+    factory.machine(PRESS, [{ name: "force", mode: "subscribe" }], "line-b"),
+    factory.connection([PRESS], { connectionId: "line-b" }),
+    factory.telemetry(PRESS, { force: 5 }),
+  );
+  at(800_000);
+  await factory.append(
+    factory.telemetry(MILL, { broken: null }, StatusCode.BadSensorFailure),
+    factory.connection([PRESS], { connectionId: "line-b", state: "disconnected" }),
+  );
+  at(100_000);
+  await factory.append(factory.telemetry(MILL, { changing: 7 }), factory.telemetry(PRESS, { force: 6 }));
+  factory.shiftMs = 0;
+  const toMs = factory.clock.nowMs();
+  const app = site.dashboard();
+  const lines = async (machineId: string, signals: string) => {
+    const query = `signals=${signals}&fromMs=${toMs - 300_000}&toMs=${toMs}`;
+    const trend: Trend = (await app.inject(`/api/machines/${machineId}/trend?${query}`)).json();
+    return trend.signals.map(({ timesMs, values }) =>
+      values.map((value, index) => [Math.round((toMs - (timesMs[index] ?? 0)) / 1_000), value]),
+    );
+  };
+  expect(await lines(MILL, names.join(","))).toEqual([
+    [[300, 1]],
+    [
+      [300, 2],
+      [100, 7],
+    ],
+    [],
+    [],
+  ]);
+  expect(await lines(PRESS, "force")).toEqual([[[100, 6]]]);
 });
