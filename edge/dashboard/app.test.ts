@@ -1,61 +1,22 @@
 import { connect } from "node:net";
-import pino from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { NewEvent } from "../../cloud-sync/contract/event.ts";
-import { EdgeError } from "../kernel/errors.ts";
 import { StatusCode } from "../kernel/status-code.ts";
-import { openLogReader } from "../log/reader.ts";
-import { createDashboard } from "./app.ts";
-import { DashboardComponent } from "./component.ts";
 import type { Floor, MachineDetail } from "./schemas/views.ts";
-import { FactoryLog } from "./testing/factory-log.ts";
+import type { FactoryLog } from "./testing/factory-log.ts";
 import { SseReader } from "./testing/sse-reader.ts";
+import { eventually, MILL, PRESS, TestSite } from "./testing/test-site.ts";
 
-const MILL = "redmond/mill-07";
-const PRESS = "redmond/press-01";
-const logger = pino({ level: "silent" });
+let site: TestSite;
 let factory: FactoryLog;
-const cleanups: (() => unknown)[] = [];
 
 beforeEach(() => {
-  factory = new FactoryLog();
+  site = new TestSite();
+  factory = site.factory;
 });
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-  factory.close();
-});
+afterEach(() => site.close());
 
-function dashboard() {
-  // A reader of its own on the same file, as a dashboard in another process has.
-  const log = openLogReader(factory.log.path);
-  const app = createDashboard({ log, site: "redmond", clock: factory.clock, logger, webRoot: "/nowhere" });
-  cleanups.push(
-    () => log.close(),
-    () => app.close(),
-  );
-  return app;
-}
-
-async function listening() {
-  const app = dashboard();
-  await app.listen({ host: "127.0.0.1", port: 0 });
-  const address = app.server.address();
-  if (typeof address !== "object" || !address) throw new Error("no address");
-  return { app, port: address.port, url: `http://127.0.0.1:${address.port}` };
-}
-
-async function floorOf(app: ReturnType<typeof dashboard>): Promise<Floor> {
+async function floorOf(app: ReturnType<TestSite["dashboard"]>): Promise<Floor> {
   return (await app.inject("/api/floor")).json();
-}
-
-async function eventually<T>(read: () => Promise<T>, condition: (value: T) => boolean, timeoutMs = 5_000): Promise<T> {
-  const timeout = AbortSignal.timeout(timeoutMs);
-  for (;;) {
-    const value = await read();
-    if (condition(value)) return value;
-    if (timeout.aborted) throw new Error(`still ${JSON.stringify(value).slice(0, 500)}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 test("the floor shows what is in the log: machines, key values, quality, state and link", async () => {
@@ -70,9 +31,10 @@ test("the floor shows what is in the log: machines, key values, quality, state a
     factory.telemetry(MILL, { load: null }, StatusCode.BadSensorFailure),
     { type: "state", machineId: MILL, timeMs: 1_700_000_000_000, data: { state: "running" } },
   );
-  const app = dashboard();
-  const { site, machines } = await floorOf(app);
-  expect(site).toBe("redmond");
+  const app = site.dashboard();
+  const floor = await floorOf(app);
+  const { machines } = floor;
+  expect(floor.site).toBe("redmond");
   expect(machines).toHaveLength(1);
   expect(machines[0]).toMatchObject({
     machineId: MILL,
@@ -107,7 +69,7 @@ test("what JSON has no word for is said in text, also inside an array", async ()
     factory.machine(MILL, [{ name: "axes" }, { name: "a" }, { name: "b" }]),
     factory.telemetry(MILL, { axes: [1.5, Number.NaN, 3n], a: Number.NaN, b: Number.NEGATIVE_INFINITY }),
   );
-  const detail: MachineDetail = (await dashboard().inject("/api/machines/redmond/mill-07")).json();
+  const detail: MachineDetail = (await site.dashboard().inject("/api/machines/redmond/mill-07")).json();
   expect(detail.signals.map(({ value }) => value)).toEqual([[1.5, "NaN", "3"], "NaN", "-Infinity"]);
 });
 
@@ -123,7 +85,7 @@ test("after a start the past is known as if it had been followed, also a value t
     );
   }
   await factory.append(factory.connection([MILL], { detail: "subscribed to 2 of 2 signals" }));
-  const app = dashboard();
+  const app = site.dashboard();
   const machine = await eventually(
     async () => (await app.inject("/api/machines/redmond/mill-07")).json() as MachineDetail,
     ({ waiting }) => waiting === 0,
@@ -140,7 +102,7 @@ test("a removed machine leaves the floor, a changed one loses the signals that i
     factory.telemetry(MILL, { speed: 1, old: 2 }),
     factory.telemetry(PRESS, { force: 3 }),
   );
-  const app = dashboard();
+  const app = site.dashboard();
   expect((await floorOf(app)).machines).toHaveLength(2);
   await factory.append(factory.machine(MILL, [{ name: "speed", key: true }]), {
     type: "config",
@@ -154,100 +116,11 @@ test("a removed machine leaves the floor, a changed one loses the signals that i
   );
 });
 
-test("P27 a trend is thinned on the server: bounded points, spikes kept, breaks shown, other requests answered meanwhile", async () => {
-  const signals = Array.from({ length: 20 }, (_, index) => ({ name: `s${index}` }));
-  factory.shiftMs = -8 * 3_600_000;
-  await factory.append(factory.machine(MILL, signals), factory.connection([MILL]));
-  const fromMs = factory.clock.nowMs();
-  const seconds = 8 * 3_600;
-  let batch: NewEvent[] = [];
-  for (let second = 0; second < seconds; second += 2) {
-    factory.shiftMs = fromMs + second * 1_000 - Date.now();
-    const wave = 100 + Math.sin(second / 900) * 10;
-    const values = Object.fromEntries(signals.map(({ name }, index) => [name, wave + index]));
-    // One sample of 14,400 is a spike; for ten minutes the second signal is Bad.
-    if (second === 14_446) values.s0 = 999;
-    batch.push(factory.telemetry(MILL, values));
-    if (second === 24_000) {
-      batch.push({
-        type: "gap" as const,
-        machineId: MILL,
-        timeMs: factory.clock.nowMs(),
-        data: {
-          cause: "overflow" as const,
-          samples: 37,
-          fromMs: 1,
-          toMs: factory.clock.nowMs(),
-          detail: "the disk was full",
-        },
-      });
-    }
-    if (second === 20_000) batch.push(factory.telemetry(MILL, { s1: null }, StatusCode.BadNotConnected));
-    if (batch.length === 1_500) {
-      await factory.append(...batch);
-      batch = [];
-    }
-  }
-  await factory.append(...batch);
-  factory.shiftMs = 0;
-  const { url } = await listening();
-  const query = `signals=s0,s1&fromMs=${fromMs}&toMs=${fromMs + seconds * 1_000}&points=900`;
-  const path = `${url}/api/machines/redmond/mill-07/trend?${query}`;
-  // The first request of a process loads the client itself.
-  await (await fetch(`${url}/api/machines/redmond/mill-07/trend?signals=s2&points=10`)).json();
-  const order: string[] = [];
-  let worstMs = 0;
-  let previousMs = performance.now();
-  const ticker = setInterval(() => {
-    worstMs = Math.max(worstMs, performance.now() - previousMs);
-    previousMs = performance.now();
-  }, 1);
-  const startedMs = performance.now();
-  const trend = fetch(path).then(async (response) => {
-    const answer = await response.json();
-    order.push("trend");
-    return answer;
-  });
-  const health = fetch(`${url}/api/health`).then(() => order.push("health"));
-  const [answer] = await Promise.all([trend, health]);
-  clearInterval(ticker);
-  console.log(
-    `8 h trend of 14,400 events with 20 signals: ${Math.round(performance.now() - startedMs)} ms, event loop held at most ${worstMs.toFixed(1)} ms`,
-  );
-  // A request that comes after does not wait for the end of the long read.
-  expect(order).toEqual(["health", "trend"]);
-  const [first, second] = answer.signals as { name: string; timesMs: number[]; values: (number | null)[] }[];
-  expect(first?.timesMs.length).toBeGreaterThan(500);
-  expect(first?.timesMs.length).toBeLessThanOrEqual(900);
-  expect(Math.max(...(first?.values ?? []).map(Number))).toBe(999);
-  expect(first?.timesMs.every((timeMs, index, all) => index === 0 || timeMs >= (all[index - 1] as number))).toBe(true);
-  expect(second?.values).toContain(null);
-  expect(second?.values).not.toContain(0);
-  // The first signal breaks once, where samples were lost; the second breaks there and where it was Bad.
-  const breaks = (values: readonly (number | null)[] | undefined) => values?.filter((value) => value === null).length;
-  expect([breaks(first?.values), breaks(second?.values)]).toEqual([1, 2]);
-  expect(await (await fetch(`${url}/api/machines/redmond/mill-07`)).json()).toMatchObject({
-    lastGap: { samples: 37, detail: "the disk was full" },
-  });
-  const refusals = [
-    ["signals=s0,s1,s2,s3,s4,s5,s6,s7,s8", 400],
-    ["signals=nothere", 404],
-    ["signals=s0&points=2001", 400],
-    ["signals=s0&fromMs=5&toMs=4", 400],
-    ["signals=s0&fromMs=NaN", 400],
-  ] as const;
-  for (const [wrong, status] of refusals) {
-    const refused = await fetch(`${url}/api/machines/redmond/mill-07/trend?${wrong}`);
-    expect([wrong, refused.status]).toEqual([wrong, status]);
-    expect((await refused.json()).error.message).toBeTypeOf("string");
-  }
-});
-
 test("events are answered as they are stored, per machine and after an offset, in bounded answers", async () => {
   await factory.append(factory.machine(MILL, [{ name: "speed" }]), factory.machine(PRESS, [{ name: "force" }]));
   const middle = await factory.append(factory.telemetry(MILL, { speed: 1 }), factory.telemetry(PRESS, { force: 2 }));
   await factory.append(factory.telemetry(PRESS, { force: 3 }), factory.telemetry(MILL, { speed: 4n }));
-  const app = dashboard();
+  const app = site.dashboard();
   const values = async (query: string) =>
     (await app.inject(`/api/events?${query}`))
       .json()
@@ -266,7 +139,7 @@ test("the live stream sends each sample of a machine in order, and resumes after
     factory.machine(PRESS, [{ name: "force" }]),
     factory.telemetry(MILL, { speed: 10 }),
   );
-  const { url } = await listening();
+  const { url } = await site.listening();
   const stream = await SseReader.open(`${url}/api/stream?machine=${encodeURIComponent(MILL)}`);
   await stream.until(() => stream.messages.length > 0, "hello");
   expect(stream.messages[0]).toMatchObject({ event: "hello", data: { site: "redmond", epoch: factory.log.epoch } });
@@ -288,7 +161,7 @@ test("the live stream sends each sample of a machine in order, and resumes after
 
 test("on the overview a burst is joined to the latest value of each signal", async () => {
   await factory.append(factory.machine(MILL, [{ name: "speed", key: true }, { name: "load" }]));
-  const { url } = await listening();
+  const { url } = await site.listening();
   const stream = await SseReader.open(`${url}/api/stream?keys=true`);
   await stream.until(() => stream.messages.length > 0, "hello");
   await factory.append(
@@ -309,9 +182,9 @@ test("a page that takes nothing is dropped with a reason, and the others go on",
       names.map((name) => ({ name, type: "string" })),
     ),
   );
-  const { app, port, url } = await listening();
+  const { app, port, url } = await site.listening();
   const socket = connect(port, "127.0.0.1");
-  cleanups.push(() => socket.destroy());
+  site.onClose(() => socket.destroy());
   socket.pause();
   socket.write(`GET /api/stream?machine=${encodeURIComponent(MILL)} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
   const other = await SseReader.open(`${url}/api/stream?keys=true`);
@@ -337,7 +210,7 @@ test("a page that takes nothing is dropped with a reason, and the others go on",
 });
 
 test("security headers on every answer, no CORS, and no answer to a name that is not this computer's", async () => {
-  const app = dashboard();
+  const app = site.dashboard();
   for (const path of ["/", "/api/floor", "/api/nothing", "/../../etc/passwd"]) {
     const { headers } = await app.inject({ url: path, headers: { origin: "http://evil.example" } });
     expect(headers["content-security-policy"], path).toContain("default-src 'none'");
@@ -362,7 +235,7 @@ test("security headers on every answer, no CORS, and no answer to a name that is
 });
 
 test("OpenAPI describes every route", async () => {
-  const { paths } = (await dashboard().inject("/api/openapi.json")).json();
+  const { paths } = (await site.dashboard().inject("/api/openapi.json")).json();
   expect(Object.keys(paths).sort()).toEqual([
     "/api/connections",
     "/api/events",
@@ -374,51 +247,4 @@ test("OpenAPI describes every route", async () => {
     "/api/machines/{site}/{machine}/trend",
     "/api/stream",
   ]);
-});
-
-function component(host: string, port: number): DashboardComponent {
-  return new DashboardComponent({
-    log: factory.log,
-    site: "redmond",
-    clock: factory.clock,
-    logger,
-    webRoot: "/nowhere",
-    host,
-    port,
-  });
-}
-
-test("a port that is taken and a host that others can reach are refused with what to do", async () => {
-  const { port } = await listening();
-  const taken = await component("127.0.0.1", port)
-    .run(new AbortController().signal, () => undefined)
-    .catch((error) => error);
-  expect(taken).toBeInstanceOf(EdgeError);
-  expect(taken).toMatchObject({ code: "PORT_IN_USE" });
-  expect(taken.hint).toContain("dashboard.port");
-  const open = await component("0.0.0.0", 0)
-    .run(new AbortController().signal, () => undefined)
-    .catch((error) => error);
-  expect(open).toMatchObject({ code: "CONFIG_INVALID" });
-  expect(open.hint).toContain("127.0.0.1");
-});
-
-test("ends within a second while streams are open", async () => {
-  const ending = new AbortController();
-  const dashboardComponent = component("127.0.0.1", 0);
-  let ended: Promise<void> = Promise.resolve();
-  await new Promise<void>((resolve, reject) => {
-    ended = dashboardComponent.run(ending.signal, resolve);
-    ended.catch(reject);
-  });
-  const streams = await Promise.all([1, 2, 3].map(() => SseReader.open(`${dashboardComponent.address}/api/stream`)));
-  const startedMs = performance.now();
-  ending.abort();
-  await ended;
-  expect(performance.now() - startedMs).toBeLessThan(1_000);
-  for (const stream of streams) await stream.until(() => stream.ended, "the end of the stream");
-  expect(streams[0]?.messages.at(-1)).toMatchObject({
-    event: "dropped",
-    data: { reason: "the dashboard is stopping" },
-  });
 });

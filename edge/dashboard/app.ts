@@ -37,7 +37,7 @@ export interface DashboardOptions {
 export function createDashboard(options: DashboardOptions): FastifyInstance {
   const { log, site, clock, logger, webRoot } = options;
   const app: FastifyInstance = Fastify({
-    loggerInstance: logger as FastifyBaseLogger,
+    loggerInstance: quiet(logger),
     // One line a request would bury what matters; failures are logged by the error handler.
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
@@ -85,4 +85,9 @@ export function createDashboard(options: DashboardOptions): FastifyInstance {
     await Promise.race([following, delay(500, undefined, { ref: false })]);
   });
   return app;
+}
+
+/** The component says where it listens; Fastify would say it once more. */
+function quiet(logger: Logger): FastifyBaseLogger {
+  return logger.child({}, { level: logger.isLevelEnabled("warn") ? "warn" : logger.level }) as FastifyBaseLogger;
 }

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { StatusCode } from "../../../kernel/status-code.ts";
 import type { SignalView } from "../../schemas/views.ts";
-import { formatAge, formatValue } from "./format.ts";
 import { routeOf } from "./router.ts";
 import { freshnessOf, linkWordOf } from "./staleness.ts";
 
@@ -52,33 +51,6 @@ test("a link whose collector has gone silent is not believed", () => {
   expect(linkWordOf({ link, updatedMs: NOW - 70_000 }, NOW)).toBe("connected");
   expect(linkWordOf({ link: { ...link, reportedMs: NOW - 30_000 }, updatedMs: null }, NOW)).toBe("connected");
   expect(linkWordOf({ link: null, updatedMs: NOW }, NOW)).toBe("unknown");
-});
-
-test("numbers are written with the digits that matter", () => {
-  const written = [0, 7, 12_345, 1_234.56, 432.19, 41.256, -0.12345, -0.001, 0.00001234, 1e12, -1e-300].map((value) =>
-    formatValue(value),
-  );
-  expect(written).toEqual([
-    "0",
-    "7",
-    "12\u202f345",
-    "1235",
-    "432.2",
-    "41.26",
-    "−0.1235",
-    "−0.0010",
-    "1.234e−5",
-    "1.000e+12",
-    "−1.000e−300",
-  ]);
-  expect([null, true, "O4711", "NaN", ""].map((value) => formatValue(value))).toEqual([
-    "–",
-    "On",
-    "O4711",
-    "NaN",
-    "(empty)",
-  ]);
-  expect([900, 14_000, 180_000, 7_200_000, 200_000_000].map(formatAge)).toEqual(["now", "14 s", "3 min", "2 h", "2 d"]);
 });
 
 test("addresses of the page lead where they say, broken ones to the floor", () => {

@@ -1,6 +1,7 @@
 import { severityOf } from "../../../kernel/status-code.ts";
 import type { ConnectionView, MachineSummary, SignalView } from "../../schemas/views.ts";
 import { getConnections, getFloor, getMachine } from "./api.ts";
+import { Digits } from "./digits.ts";
 import { LiveStream } from "./live-stream.ts";
 
 export type WireSample = [
@@ -29,6 +30,7 @@ export class Store {
   /** Signals of the machine that is open, by name. */
   openMachineId: string | null = null;
   openMissing = false;
+  readonly digits = new Digits();
   readonly openSignals = new Map<string, SignalView>();
   /** Since when the page hears nothing, by its own clock; null while it hears. */
   downSinceMs: number | null = null;

@@ -1,4 +1,5 @@
-import type { MachineSummary } from "../../../schemas/views.ts";
+import { severityOf } from "../../../../kernel/status-code.ts";
+import type { MachineSummary, SignalView } from "../../../schemas/views.ts";
 import { capitalized } from "../format.ts";
 import { isMachineStale, linkWordOf } from "../staleness.ts";
 import type { Store } from "../store.ts";
@@ -24,4 +25,14 @@ export function machineStatusOf(machine: MachineSummary, store: Store, nowMs: nu
   if (machine.state !== null) return { word: capitalized(machine.state), level: "calm", stale, link };
   if (machine.updatedMs === null) return { word: "Waiting", level: "calm", stale, link };
   return { word: link === "unknown" ? "Recorded" : "Connected", level: "calm", stale, link };
+}
+
+/** The key values below the word. A state that the word says already is not said twice. */
+export function readingsOf(machine: Pick<MachineSummary, "keys">, word: string): readonly SignalView[] {
+  return machine.keys.filter((signal) => !saysState(signal, word));
+}
+
+function saysState({ name, value, statusCode }: SignalView, word: string): boolean {
+  const good = statusCode !== null && severityOf(statusCode) === "good";
+  return good && /state$/i.test(name) && typeof value === "string" && capitalized(value.toLowerCase()) === word;
 }

@@ -5,18 +5,19 @@ import { freshnessOf, type LinkWord } from "../staleness.ts";
 
 interface ReadingProps {
   readonly signal: SignalView;
+  readonly decimals: number | undefined;
   readonly link: LinkWord;
   readonly streamUp: boolean;
   readonly nowMs: number;
 }
 
 /** One key value on a tile: title, number, unit; a stale one is hatched and says for how long. */
-export function Reading({ signal, link, streamUp, nowMs }: ReadingProps) {
+export function Reading({ signal, decimals, link, streamUp, nowMs }: ReadingProps) {
   const freshness = freshnessOf(signal, link, streamUp, nowMs);
   const bad = signal.statusCode !== null && severityOf(signal.statusCode) !== "good";
   const shown = signal.value ?? signal.goodValue;
   const sinceMs = signal.goodMs ?? signal.receivedMs;
-  const text = formatValue(shown, signal.type);
+  const text = formatValue(shown, signal.type, decimals);
   return (
     <div class={`reading ${freshness}`} data-signal={signal.name}>
       <dt title={signal.title}>{signal.title}</dt>

@@ -6,6 +6,7 @@ import { freshnessOf, type LinkWord } from "../staleness.ts";
 
 interface SignalTableProps {
   readonly signals: readonly SignalView[];
+  readonly decimalsOf: (signal: SignalView) => number | undefined;
   readonly chosen: readonly string[];
   readonly onToggle: (name: string) => void;
   readonly link: LinkWord;
@@ -26,7 +27,8 @@ const ROWS_MAX = 500;
 const collator = new Intl.Collator("en", { numeric: true });
 
 /** Every signal of a machine; a checkbox puts it on the chart. */
-export function SignalTable({ signals, chosen, onToggle, link, streamUp, nowMs, chartFull }: SignalTableProps) {
+export function SignalTable(props: SignalTableProps) {
+  const { signals, decimalsOf, chosen, onToggle, link, streamUp, nowMs, chartFull } = props;
   const [sort, setSort] = useState<{ key: SortKey; down: boolean } | null>(null);
   const [filter, setFilter] = useState("");
   const wanted = filter.trim().toLowerCase();
@@ -99,14 +101,14 @@ export function SignalTable({ signals, chosen, onToggle, link, streamUp, nowMs, 
                   {signal.title !== signal.name && <small>{signal.name}</small>}
                 </th>
                 <td class="col-value">
-                  <span class="value num">{formatValue(shown, signal.type)}</span>{" "}
+                  <span class="value num">{formatValue(shown, signal.type, decimalsOf(signal))}</span>{" "}
                   <span class="unit">{shown === null ? "" : signal.unit}</span>
                 </td>
                 <td class="col-status">
                   {signal.statusCode === null ? (
                     <span class="muted">no reading yet</span>
                   ) : severity !== "good" ? (
-                    <b class={severity}>{statusName(signal.statusCode)}</b>
+                    <b class={severity}>{breakable(statusName(signal.statusCode))}</b>
                   ) : freshness === "stale" ? (
                     <b class="uncertain">Stale</b>
                   ) : (
@@ -125,6 +127,11 @@ export function SignalTable({ signals, chosen, onToggle, link, streamUp, nowMs, 
       {rows.length > ROWS_MAX && <p class="muted">{rows.length - ROWS_MAX} more: narrow them by the filter.</p>}
     </section>
   );
+}
+
+/** A long name breaks between its words: "Bad", "Sensor", "Failure". */
+function breakable(name: string) {
+  return name.split(/(?=[A-Z][a-z])/).flatMap((word, index) => (index === 0 ? [word] : [<wbr key={word} />, word]));
 }
 
 /** Also "NaN" and 64-bit integers, which travel as text, have a place on a chart. */

@@ -2,7 +2,7 @@ import type { MachineSummary } from "../../../schemas/views.ts";
 import { formatAge, formatAgo } from "../format.ts";
 import { machineHref } from "../router.ts";
 import type { Store } from "../store.ts";
-import { machineStatusOf } from "./machine-status.ts";
+import { machineStatusOf, readingsOf } from "./machine-status.ts";
 import { Reading } from "./reading.tsx";
 
 /** A machine on the floor. The whole tile is one link, so that a glove, a mouse and the Enter key all open it. */
@@ -12,7 +12,7 @@ export function Tile({ machine, store, nowMs }: { machine: MachineSummary; store
   return (
     <li>
       <a
-        class={`tile level-${level}${stale ? " stale" : ""}`}
+        class={`tile level-${level}${stale ? " stale" : ""}${machine.bad > 0 ? " has-bad" : ""}`}
         href={machineHref(machine.machineId)}
         data-machine={machine.machineId}
         aria-label={`${machine.name}, ${machine.typeName}, ${word}${stale ? ", stale" : ""}`}
@@ -25,8 +25,15 @@ export function Tile({ machine, store, nowMs }: { machine: MachineSummary; store
           <span class="state">{word}</span>
         </div>
         <dl class="readings">
-          {machine.keys.map((signal) => (
-            <Reading key={signal.name} signal={signal} link={link} streamUp={store.streamUp} nowMs={nowMs} />
+          {readingsOf(machine, word).map((signal) => (
+            <Reading
+              key={signal.name}
+              signal={signal}
+              decimals={store.digits.of(machine.machineId, signal.name, signal.value ?? signal.goodValue)}
+              link={link}
+              streamUp={store.streamUp}
+              nowMs={nowMs}
+            />
           ))}
         </dl>
         <div class="tile-foot">

@@ -1,6 +1,6 @@
 import uPlot from "uplot";
 import type { SignalView } from "../../../schemas/views.ts";
-import { formatNumber } from "../format.ts";
+import { formatAlike } from "../format.ts";
 import type { TrendData } from "./trend-data.ts";
 
 const HEIGHT = 300;
@@ -11,12 +11,15 @@ const stepped = uPlot.paths.stepped?.({ align: 1 }) as uPlot.Series.PathBuilder;
 export class TrendChart {
   readonly #host: HTMLElement;
   readonly #signals: readonly SignalView[];
+  readonly #write: (signal: SignalView, value: number) => string;
   readonly #resize: ResizeObserver;
   readonly #dark = matchMedia("(prefers-color-scheme: dark)");
   #plot: uPlot | undefined;
 
-  constructor(host: HTMLElement, signals: readonly SignalView[]) {
+  /** @param write a value with its unit, for the legend */
+  constructor(host: HTMLElement, signals: readonly SignalView[], write: (signal: SignalView, value: number) => string) {
     this.#host = host;
+    this.#write = write;
     this.#signals = signals;
     this.#build();
     this.#resize = new ResizeObserver(() => this.#plot?.setSize({ width: host.clientWidth, height: HEIGHT }));
@@ -40,7 +43,7 @@ export class TrendChart {
         width: this.#host.clientWidth,
         height: HEIGHT,
         ms: 1e-3,
-        cursor: { drag: { x: false, y: false }, points: { size: 7 } },
+        cursor: { drag: { x: false, y: false }, points: { size: 7 }, dataIdx: sampleAt },
         legend: { live: true },
         scales: { x: { time: true }, ...Object.fromEntries(scales.map((scale) => [scale, { range: padded }])) },
         axes: [
@@ -53,7 +56,7 @@ export class TrendChart {
               side: index === 0 ? 3 : 1,
               size: 64,
               grid: { show: index === 0, stroke: colour("--grid"), width: 1 },
-              values: (_plot, splits) => splits.map((split) => formatNumber(split)),
+              values: (_plot, splits) => formatAlike(splits),
               label: scale === " " ? "" : scale,
               labelFont: font,
               labelSize: 18,
@@ -76,8 +79,7 @@ export class TrendChart {
               ...(signal.polled ? {} : { paths: stepped }),
               spanGaps: false,
               points: { show: false },
-              value: (_plot, value) =>
-                value === null || value === undefined ? "–" : `${formatNumber(value)} ${signal.unit}`,
+              value: (_plot, value) => (value === null || value === undefined ? "–" : this.#write(signal, value)),
             }),
           ),
         ],
@@ -109,9 +111,9 @@ export class TrendChart {
       plot.setData(joined as uPlot.AlignedData, false);
       plot.setScale("x", { min: fromMs / 1_000, max: toMs / 1_000 });
     });
-    // Nobody points at the chart: the legend tells the newest values.
+    // Nobody points at the chart: the legend tells the newest values, and a dash where a line is broken now.
     if (typeof plot.cursor.idx !== "number") {
-      const newest = joined.map((column) => column.findLastIndex((value) => typeof value === "number"));
+      const newest = joined.map((column) => column.findLastIndex((value) => value !== undefined));
       plot.setLegend({ idxs: newest.map((index) => (index < 0 ? null : index)) }, false);
     }
   }
@@ -121,6 +123,14 @@ export class TrendChart {
     this.#dark.removeEventListener("change", this.#rebuild);
     this.#plot?.destroy();
   }
+}
+
+/** What a signal was at the pointed time: its newest sample until then, unless its line is broken there. */
+function sampleAt(plot: uPlot, series: number, pointed: number): number {
+  const values = plot.data[series];
+  let index = pointed;
+  while (index > 0 && values?.[index] === undefined) index -= 1;
+  return index;
 }
 
 function scaleOf({ unit }: SignalView): string {

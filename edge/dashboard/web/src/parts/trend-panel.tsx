@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { SignalView } from "../../../schemas/views.ts";
 import { getTrend } from "../api.ts";
-import { formatClock } from "../format.ts";
+import { formatClock, formatNumber } from "../format.ts";
 import { freshnessOf, linkWordOf } from "../staleness.ts";
 import type { Store } from "../store.ts";
 import { TrendChart } from "./trend-chart.ts";
@@ -38,7 +38,9 @@ export function TrendPanel({ store, machineId, signals }: TrendPanelProps) {
     if (!element || names === "") return;
     const chosen = signalsNow.current;
     const data = new TrendData();
-    const chart = new TrendChart(element, chosen);
+    const chart = new TrendChart(element, chosen, (signal, value) =>
+      `${formatNumber(value, store.digits.of(machineId, signal.name, value))} ${signal.unit}`.trim(),
+    );
     const gone = new AbortController();
     let dirty = true;
     let streamWasUp = store.streamUp;

@@ -32,13 +32,13 @@ export function Floor({ store, nowMs }: { store: Store; nowMs: number }) {
         <h1>Floor</h1>
         <p class="sum num">
           <span>
-            <b>{machines.length}</b> machines
+            <b>{machines.length}</b> {machines.length === 1 ? "machine" : "machines"}
           </span>
           <span>
             <b>{running}</b> running
           </span>
           <span class={attention.length > 0 ? "attention" : ""}>
-            <b>{attention.length}</b> need attention
+            <b>{attention.length}</b> {attention.length === 1 ? "needs" : "need"} attention
           </span>
         </p>
         <label class="switch">

@@ -17,7 +17,8 @@ export function Machine({ store, machineId, nowMs }: { store: Store; machineId: 
     return () => store.closeMachine();
   }, [store, machineId]);
   const machine = store.machines.get(machineId);
-  const signals = [...store.openSignals.values()];
+  // Until this machine is asked for, those of the one that was open before may still be there.
+  const signals = store.openMachineId === machineId ? [...store.openSignals.values()] : [];
   if (!machine) {
     if (!store.loaded || (store.openMachineId === machineId && !store.openMissing && signals.length === 0)) {
       return <p class="empty">Loading {machineId} …</p>;
@@ -96,6 +97,7 @@ export function Machine({ store, machineId, nowMs }: { store: Store; machineId: 
       <TrendPanel store={store} machineId={machineId} signals={signals.filter(({ name }) => shown.includes(name))} />
       <SignalTable
         signals={signals}
+        decimalsOf={({ name, value, goodValue }) => store.digits.of(machineId, name, value ?? goodValue)}
         chosen={shown}
         onToggle={toggle}
         link={link}
