@@ -44,7 +44,9 @@ export class Delivery {
     const { value, statusCode } = convert(dataValue, item.signal);
     const sourceMs = timestampMs(dataValue.sourceTimestamp, dataValue.sourcePicoseconds);
     item.heardMs = this.#clock.monotonicMs();
-    item.suspectMs = null;
+    item.suspicion = null;
+    // A change that the subscription told: the item lives.
+    if (origin === "notification" && !item.fresh) item.silences = 0;
     const changesOnly = origin === "changes" || origin === "refresh";
     if (item.marked === null && item.hasLast && item.lastStatusCode === statusCode) {
       const same = sameValue(item.lastValue, value);

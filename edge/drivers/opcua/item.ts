@@ -2,6 +2,7 @@ import type { NodeId } from "node-opcua-client";
 import type { SampleValue } from "../../../cloud-sync/contract/sample.ts";
 import type { OpcuaMachine, OpcuaSignal } from "../../kernel/config/model.ts";
 import type { SignalProblem } from "../driver.ts";
+import type { Suspicion } from "./suspicion.ts";
 
 /** A subscription on the server, as far as this side knows it. */
 export interface Subscription {
@@ -40,8 +41,8 @@ export interface Item {
   marked: number | null;
   /** Monotonic time of the last notification or of the creation, whichever is later. */
   heardMs: number;
-  /** Monotonic time since when a read value contradicts the silent subscription; null when it does not. */
-  suspectMs: number | null;
+  /** Readings that contradict the silent subscription; null when there is none. */
+  suspicion: Suspicion | null;
   /** The next notification may be the initial value of a monitored item made anew. */
   fresh: boolean;
 }
@@ -83,7 +84,7 @@ function newItem(machineId: string, signal: OpcuaSignal, handle: number): Item {
     lastSourceMs: null,
     marked: null,
     heardMs: 0,
-    suspectMs: null,
+    suspicion: null,
     fresh: true,
   };
 }
@@ -94,6 +95,6 @@ export function detach(item: Item): void {
   item.monitoredItemId = 0;
   item.nodeId = null;
   item.fresh = true;
-  item.suspectMs = null;
+  item.suspicion = null;
   item.silences = 0;
 }

@@ -2,12 +2,13 @@ import { AttributeIds, coerceNodeId, ReadRequest, TimestampsToReturn, VariableId
 import type { Clock } from "../../kernel/clock.ts";
 import { EdgeError } from "../../kernel/errors.ts";
 import { StatusCode } from "../../kernel/status-code.ts";
-import { convert } from "./convert.ts";
+import { convert, timestampMs } from "./convert.ts";
 import { type Delivery, sameValue, withinDeadband } from "./delivery.ts";
 import type { Item } from "./item.ts";
 import type { OperationLimits } from "./limits.ts";
 import type { OpcuaLink } from "./link.ts";
 import { readItems } from "./reader.ts";
+import { isProven, suspect } from "./suspicion.ts";
 
 /** Silent items read in one check; the next check goes on with the next ones. */
 const SILENT_PER_CHECK = 200;
@@ -64,7 +65,7 @@ export class SilenceCheck {
       (item, dataValue) => {
         if (item.heardMs > nowMs) return; // it spoke while the read was on its way
         const { value, statusCode } = convert(dataValue, item.signal);
-        if (!item.hasLast || (item.marked !== null && item.suspectMs === null)) {
+        if (!item.hasLast || (item.marked !== null && item.suspicion === null)) {
           this.#delivery.deliver(item, dataValue, "refresh");
           return;
         }
@@ -72,10 +73,12 @@ export class SilenceCheck {
         const sameStatus = item.lastStatusCode >>> 16 === statusCode >>> 16;
         const told = sameStatus && (sameValue(item.lastValue, value) || withinDeadband(item, value));
         if (told || (item.signal.deadband?.kind === "percent" && typeof value === "number")) {
-          item.suspectMs = null;
-        } else if (item.suspectMs === null) {
-          item.suspectMs = nowMs;
-        } else if (nowMs - item.suspectMs >= graceMs(item)) {
+          item.suspicion = null;
+          return;
+        }
+        const sourceMs = timestampMs(dataValue.sourceTimestamp, dataValue.sourcePicoseconds);
+        item.suspicion = suspect(item.suspicion, { value, sourceMs }, nowMs);
+        if (isProven(item.suspicion, nowMs, graceMs(item))) {
           dead.push(item);
         }
       },

@@ -224,7 +224,7 @@ export class Work {
     for (const item of this.#items().values()) {
       item.subscription = null;
       item.monitoredItemId = 0;
-      item.suspectMs = null;
+      item.suspicion = null;
     }
     await deleteSubscriptions(this.#link, old);
     if (this.#limits) await this.#reconcile(this.#limits);
@@ -240,7 +240,7 @@ export class Work {
       item.silences++;
       item.subscription = null;
       item.monitoredItemId = 0;
-      item.suspectMs = null;
+      item.suspicion = null;
       if (item.silences < SILENCES_MAX) continue;
       this.#deps.delivery.problem(
         item,
