@@ -44,11 +44,7 @@ export class SqliteLogReader implements LogReader {
 
   readAfter(offset: number, options: { limitEvents: number; types?: readonly EventType[] }): StoredEvent[] {
     const { types } = options;
-    // The rare kinds have an index of their own; without the second clause SQLite may not use it.
-    const kinds = types
-      ? `AND type IN (${marks(types)})${types.includes("telemetry") ? "" : " AND type <> 'telemetry'"}`
-      : "";
-    return this.#events(`SELECT ${COLUMNS} FROM event WHERE offset > ? ${kinds} ORDER BY offset LIMIT ?`, [
+    return this.#events(`SELECT ${COLUMNS} FROM event WHERE offset > ? ${kindClause(types)} ORDER BY offset LIMIT ?`, [
       offset,
       ...(types ?? []),
       limitOf(options),
@@ -72,11 +68,8 @@ export class SqliteLogReader implements LogReader {
     const ref = this.machineRef(machineId);
     if (ref === undefined) return [];
     const { types } = options;
-    const kinds = types
-      ? `AND type IN (${marks(types)})${types.includes("telemetry") ? "" : " AND type <> 'telemetry'"}`
-      : "";
     return this.#events(
-      `SELECT ${COLUMNS} FROM event WHERE machine_ref = ? AND seq BETWEEN ? AND ? ${kinds} ORDER BY seq LIMIT ?`,
+      `SELECT ${COLUMNS} FROM event WHERE machine_ref = ? AND seq BETWEEN ? AND ? ${kindClause(types)} ORDER BY seq LIMIT ?`,
       [ref, first, last, ...(types ?? []), limitOf(options)],
     );
   }
@@ -224,6 +217,12 @@ export class SqliteLogReader implements LogReader {
     if (name === undefined) throw new RangeError(`signal number ${signalRef} has no name`);
     return name;
   }
+}
+
+/** The rare kinds have indexes of their own; without the second condition SQLite may not use them. */
+function kindClause(types: readonly EventType[] | undefined): string {
+  if (types === undefined) return "";
+  return `AND type IN (${marks(types)})${types.includes("telemetry") ? "" : " AND type <> 'telemetry'"}`;
 }
 
 function marks(values: readonly unknown[]): string {

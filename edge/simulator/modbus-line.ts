@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { type IServiceVector, ServerTCP } from "modbus-serial";
+import { freePort } from "../kernel/free-port.ts";
 import { portError } from "./opcua-host.ts";
 import type { PlantMachine } from "./plant-machine.ts";
 import { ModbusException, ModbusFault, RegisterImage } from "./register-image.ts";
@@ -27,6 +27,7 @@ export class ModbusLine {
   /** @throws EdgeError PORT_IN_USE */
   async start(): Promise<void> {
     if (this.#server !== null) return;
+    // The Modbus library takes port 0 as 502.
     if (this.port === 0) this.port = await freePort();
     this.publish();
     const server = new ServerTCP(this.#vector(), { host: "127.0.0.1", port: this.port });
@@ -88,13 +89,4 @@ export class ModbusLine {
     if (image === undefined) throw new ModbusFault(0x0b);
     return image.read(table, address, length);
   }
-}
-
-/** A port that was free a moment ago; the Modbus library can't be asked for port 0 itself. */
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
 }

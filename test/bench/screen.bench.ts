@@ -6,7 +6,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import sparticuz from "@sparticuz/chromium";
 import { chromium, type Page } from "playwright-core";
-import { freePort, MILLS, TestServer } from "../../edge/drivers/opcua/testing/opcua-server.ts";
+import { MILLS, TestServer } from "../../edge/drivers/opcua/testing/opcua-server.ts";
+import { freePort } from "../../edge/kernel/free-port.ts";
 import { quantile } from "../support/process-usage.ts";
 import { endPrograms, firstLine, startProgram } from "../support/runtime-process.ts";
 

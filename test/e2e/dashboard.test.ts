@@ -1,4 +1,3 @@
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sparticuz from "@sparticuz/chromium";
@@ -8,6 +7,7 @@ import { build } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DashboardComponent } from "../../edge/dashboard/component.ts";
 import { FactoryLog } from "../../edge/dashboard/testing/factory-log.ts";
+import { freePort } from "../../edge/kernel/free-port.ts";
 import { StatusCode } from "../../edge/kernel/status-code.ts";
 import { openLogReader } from "../../edge/log/reader.ts";
 
@@ -25,14 +25,6 @@ let port = 0;
 let stop: () => Promise<void> = async () => undefined;
 /** Console errors, page errors and requests to elsewhere; a test that takes the server away empties it itself. */
 const complaints: string[] = [];
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address ? address.port : 0;
-}
 
 async function startDashboard(): Promise<void> {
   const log = openLogReader(factory.log.path);

@@ -1,9 +1,9 @@
-import { type AddressInfo, createServer } from "node:net";
 import modbusSerial, { type ServerTCP } from "modbus-serial";
 import { type ContractServer, describeDriverContract } from "../../../test/contract/driver-contract.ts";
 import { modbusConnection, modbusDriver, modbusMachine, modbusSignal } from "../../../test/support/modbus-fixtures.ts";
 import { startModbusServer } from "../../../test/support/modbus-server.ts";
 import type { ModbusMachine, ModbusTransport } from "../../kernel/config/model.ts";
+import { freePort } from "../../kernel/free-port.ts";
 
 const INTERVAL_MS = 100;
 const STALE_AFTER_MS = 1_000;
@@ -12,15 +12,6 @@ const ADDRESS_STEP = 3;
 
 // modbus-serial exports its server as a property of the client class, which its own types only know by name.
 const { ServerTCP: Server } = modbusSerial as unknown as { ServerTCP: typeof ServerTCP };
-
-/** The server of modbus-serial can't be asked for "any" port (0 means 502 to it). */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 interface Cells {
   readonly addressOf: (signal: string) => number;

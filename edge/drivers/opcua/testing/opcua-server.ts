@@ -1,5 +1,4 @@
 import { mkdtempSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import {
@@ -15,6 +14,7 @@ import {
   type UAVariable,
   Variant,
 } from "node-opcua";
+import { freePort } from "../../../kernel/free-port.ts";
 
 export const MILLS = "urn:tailstock:test:mills";
 export const OTHER = "http://other.example/UA/line/";
@@ -120,13 +120,4 @@ export class TestServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, "127.0.0.1", resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no free port");
-  return address.port;
 }
