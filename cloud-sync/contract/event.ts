@@ -74,12 +74,25 @@ export type ConfigData =
   /** Of a machine's stream: no longer in the configuration; its history stays. */
   | { readonly kind: "removed" };
 
+/** What was lost, exactly. */
 export interface GapData {
-  readonly cause: "overflow" | "shed" | "corrupt" | "driver-overflow";
+  /**
+   * overflow: memory was full while the disk refused. driver-overflow: a driver's own bound. shed: the log's quota.
+   * expired: older than the log keeps. corrupt: damaged on the disk.
+   */
+  readonly cause: "overflow" | "driver-overflow" | "shed" | "expired" | "corrupt";
+  /** Readings that are gone. */
   readonly samples: number;
   readonly fromMs: number;
   readonly toMs: number;
   readonly detail: string;
+  /** Events of the stream that are gone, by seq, both included; left out when they never got one. */
+  readonly firstSeq?: number;
+  readonly lastSeq?: number;
+  /** Names of the signals concerned; left out when nobody can tell. */
+  readonly signals?: readonly string[];
+  /** Whether one-minute aggregates of the readings are still here. */
+  readonly aggregates?: boolean;
 }
 
 export interface DataByType {

@@ -26,10 +26,3 @@ export function jsonReplacer(_key: string, value: unknown): unknown {
   if (typeof value === "number" && !Number.isFinite(value)) return String(value);
   return value;
 }
-
-/** What a chart draws: a finite number; booleans as 0 and 1; everything else has no place on a line. */
-export function chartValueOf(value: SampleValue): number | undefined {
-  if (typeof value === "boolean") return value ? 1 : 0;
-  const number = typeof value === "bigint" ? Number(value) : value;
-  return typeof number === "number" && Number.isFinite(number) ? number : undefined;
-}

@@ -7,6 +7,15 @@ export class ByteWriter {
     this.#buffer = Buffer.allocUnsafe(sizeBytes);
   }
 
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Begins anew in the same memory: what `take` gave before is overwritten. */
+  clear(): void {
+    this.#length = 0;
+  }
+
   #room(bytes: number): void {
     if (this.#length + bytes <= this.#buffer.length) return;
     const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#length + bytes));
@@ -15,7 +24,7 @@ export class ByteWriter {
   }
 
   u8(value: number): void {
-    this.#room(1);
+    if (this.#length === this.#buffer.length) this.#room(1);
     this.#buffer[this.#length++] = value;
   }
 
@@ -36,12 +45,11 @@ export class ByteWriter {
 
   varint(value: number): void {
     this.#room(10);
+    const buffer = this.#buffer;
     let rest = value;
-    while (rest > 0x7f) {
-      this.#buffer[this.#length++] = (rest % 0x80) | 0x80;
-      rest = Math.floor(rest / 0x80);
-    }
-    this.#buffer[this.#length++] = rest;
+    for (; rest > 0x7fff_ffff; rest = Math.floor(rest / 0x80)) buffer[this.#length++] = (rest % 0x80) | 0x80;
+    for (; rest > 0x7f; rest >>>= 7) buffer[this.#length++] = (rest & 0x7f) | 0x80;
+    buffer[this.#length++] = rest;
   }
 
   zigzag(value: number): void {
@@ -55,6 +63,12 @@ export class ByteWriter {
     this.#length += this.#buffer.write(value, this.#length);
   }
 
+  bytes(value: Uint8Array): void {
+    this.#room(value.length);
+    this.#buffer.set(value, this.#length);
+    this.#length += value.length;
+  }
+
   take(): Buffer {
     return this.#buffer.subarray(0, this.#length);
   }
@@ -63,25 +77,32 @@ export class ByteWriter {
 /** Reads what ByteWriter wrote; throws RangeError past the end, whatever the bytes say. */
 export class ByteReader {
   readonly #buffer: Buffer;
-  #position = 0;
+  readonly #end: number;
+  #position: number;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#position = start;
+    this.#end = Math.min(end, bytes.length);
   }
 
   get left(): number {
-    return this.#buffer.length - this.#position;
+    return this.#end - this.#position;
+  }
+
+  get position(): number {
+    return this.#position;
   }
 
   #advance(bytes: number): number {
     const at = this.#position;
-    if (bytes > this.left) throw new RangeError("truncated");
-    this.#position += bytes;
+    if (bytes > this.#end - at) throw new RangeError("truncated");
+    this.#position = at + bytes;
     return at;
   }
 
   u8(): number {
-    return this.#buffer.readUInt8(this.#advance(1));
+    return this.#buffer[this.#advance(1)] as number;
   }
 
   u32(): number {
@@ -97,9 +118,11 @@ export class ByteReader {
   }
 
   varint(): number {
-    let value = 0;
-    let factor = 1;
-    for (let i = 0; i < 8; i++) {
+    let value = this.u8();
+    if (value < 0x80) return value;
+    value &= 0x7f;
+    let factor = 0x80;
+    for (let i = 1; i < 8; i++) {
       const byte = this.u8();
       value += (byte & 0x7f) * factor;
       if (byte < 0x80) return value;
@@ -117,5 +140,11 @@ export class ByteReader {
     const bytes = this.varint();
     const at = this.#advance(bytes);
     return this.#buffer.toString("utf8", at, at + bytes);
+  }
+
+  /** A view of the next bytes. */
+  bytes(count: number): Buffer {
+    const at = this.#advance(count);
+    return this.#buffer.subarray(at, at + count);
   }
 }

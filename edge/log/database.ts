@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { EdgeError, messageOf } from "../kernel/errors.ts";
+import { renameVersion1, upgradeFromVersion1 } from "./upgrade.ts";
 
 /** "TLST": tells a Tailstock log from any other SQLite file. */
 const APPLICATION_ID = 0x544c5354;
@@ -12,6 +13,7 @@ const CACHE_KIB = 4_096;
 const CHECKPOINT_PAGES = 4_000;
 const migrationsFolder = join(import.meta.dirname, "migrations");
 
+/** A new file begins with version 2; files of version 1 are brought up by upgrade.ts. Later versions are steps from it. */
 const MIGRATIONS = readdirSync(migrationsFolder)
   .filter((name) => name.endsWith(".sql"))
   .sort()
@@ -45,6 +47,11 @@ export function openDatabase(path: string, options: { readonly?: boolean } = {})
 
 function prepare(database: Database.Database, path: string): void {
   checkVersion(database, path, { exact: false });
+  if (versionOf(database) === 0) {
+    // Both only take effect before the first table: a page holds a slot of the tail, and space can be given back.
+    database.pragma("page_size = 4096");
+    database.pragma("auto_vacuum = INCREMENTAL");
+  }
   database.pragma("journal_mode = WAL");
   database.pragma("synchronous = FULL");
   database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
@@ -53,14 +60,20 @@ function prepare(database: Database.Database, path: string): void {
   database
     .transaction(() => {
       // Two processes may come here together: whoever is second finds the work done.
+      const isOld = versionOf(database) === 1;
+      if (isOld) renameVersion1(database);
       for (const { version, path: sqlPath } of MIGRATIONS.filter((each) => each.version > versionOf(database))) {
         database.exec(readFileSync(sqlPath, "utf8"));
         database.pragma(`user_version = ${version}`);
       }
       database.pragma(`application_id = ${APPLICATION_ID}`);
       const insert = database.prepare("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING");
-      insert.run("epoch", randomUUID());
       insert.run("created_ms", Date.now());
+      if (isOld) upgradeFromVersion1(database);
+      else
+        database
+          .prepare("INSERT INTO epoch (first_offset, epoch, cause) VALUES (0, ?, 'created') ON CONFLICT DO NOTHING")
+          .run(randomUUID());
     })
     .immediate();
 }
@@ -114,6 +127,12 @@ export function asLogError(error: unknown, path: string): EdgeError {
     return new EdgeError("LOG_VERSION", `${path} is not a SQLite file`, {
       cause: error,
       hint: "Name another file; this one was left as it is.",
+    });
+  }
+  if (code.startsWith("SQLITE_CORRUPT")) {
+    return new EdgeError("LOG_CORRUPT", `the log at ${path} is damaged: ${messageOf(error)}`, {
+      cause: error,
+      hint: "The collector moves a damaged log aside and begins a new one; tailstock log salvage brings back what is readable.",
     });
   }
   if (code === "SQLITE_BUSY" || code === "SQLITE_BUSY_SNAPSHOT") {

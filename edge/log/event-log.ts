@@ -1,27 +1,37 @@
 import type { EventType, NewEvent, StoredEvent } from "../../cloud-sync/contract/event.ts";
+import type { SeriesSlice } from "./series.ts";
+import type { SeriesQuery } from "./series-reader.ts";
+
+export interface ReadOptions {
+  /** At most this many events, and never more than 10,000. */
+  readonly limitEvents: number;
+  /** Only these; without telemetry the read costs nothing of the telemetry between. */
+  readonly types?: readonly EventType[];
+}
 
 /** Reading side of the log, which is also open to other processes on the same file. Reads are synchronous and bounded. */
 export interface LogReader {
   readonly path: string;
-  /** Names this log file's life; a recreated log has another. */
+  /** Names this log file's life; a recreated or restored log has another, and so has one that lost numbers it had given out. */
   readonly epoch: string;
   /** Offset of the newest durable event, 0 when there is none. */
   head(): number;
   /** Events with offset > `offset`, ascending, at most `limitEvents`; only `types` when given. */
-  readAfter(offset: number, options: { limitEvents: number; types?: readonly EventType[] }): StoredEvent[];
+  readAfter(offset: number, options: ReadOptions): StoredEvent[];
   /** One machine's events with seq > `seq`, ascending. */
-  readStream(
-    machineId: string,
-    seq: number,
-    options: { limitEvents: number; types?: readonly EventType[] },
-  ): StoredEvent[];
-  /** One machine's events appended in the whole minutes (of this box's clock) that [fromMs, toMs) touches, ascending by seq, after `afterSeq`. */
+  readStream(machineId: string, seq: number, options: ReadOptions): StoredEvent[];
+  /** One machine's events with fromMs ≤ timeMs < toMs, ascending by seq (not by time: a clock may jump), after `afterSeq`. */
   readTime(
     machineId: string,
     fromMs: number,
     toMs: number,
-    options: { limitEvents: number; afterSeq?: number; types?: readonly EventType[] },
+    options: ReadOptions & { afterSeq?: number },
   ): StoredEvent[];
+  /**
+   * Lines of signals by received time, in the order of the stream, a piece of a few milliseconds' work at a time; another
+   * piece may see later appends. Blocks that are thinned give their aggregates, damaged ones nothing.
+   */
+  readSeries(query: SeriesQuery): Generator<SeriesSlice[], void>;
   /** The newest event of a type in a stream, or undefined. */
   latest(machineId: string, type: EventType): StoredEvent | undefined;
   /** Every stream of the log (machines and "<site>/edge") with its newest seq, by machineId. */
@@ -35,15 +45,38 @@ export interface LogReader {
   close(): void;
 }
 
+/** Places in the log's work at which it may fail or die: before, within and after a transaction. */
+export type LogStep =
+  | "append"
+  | "appending"
+  | "appended"
+  | "close"
+  | "seal"
+  | "sealing"
+  | "sealed"
+  | "shed"
+  | "shedding"
+  | "shed-done"
+  | "checkpoint"
+  | "checkpointed";
+
 export interface EventLog extends LogReader {
   /**
    * Resolves, with the last offset, when all are durable (WAL, synchronous=FULL); rejects when none is. "grouped" waits up to
    * `commitIntervalMs` for company, "now" commits at once together with all that waits.
-   * @throws EdgeError LOG_FULL, LOG_UNAVAILABLE (try again), LOG_CLOSED
+   * @throws EdgeError LOG_FULL, LOG_UNAVAILABLE, LOG_CORRUPT (try again), LOG_CLOSED, EVENT_INVALID
    */
   append(events: readonly NewEvent[], commit?: "grouped" | "now"): Promise<number>;
   /** Durable when it returns. */
   saveCursor(name: string, offset: number): void;
+  /** Seals all that is there now. @throws EdgeError LOG_FULL, LOG_UNAVAILABLE: nothing has changed */
+  seal(): void;
+  /**
+   * One bounded piece of the work that keeps the log in order: clock, sealing, quota and age, space given back, damage.
+   * True while there is more to do at once. One process of those that share a file does it (keep/keeper.ts).
+   * @throws EdgeError LOG_FULL, LOG_UNAVAILABLE, LOG_CORRUPT: nothing has changed, and it may be called again
+   */
+  maintain(): boolean;
   /** Commits what waits, then closes. */
   close(): void;
 }

@@ -1,209 +1,233 @@
-import type Database from "better-sqlite3";
-import { SqliteError } from "better-sqlite3";
+import { verifyBlock } from "../../cloud-sync/contract/block/block.ts";
 import type { NewEvent } from "../../cloud-sync/contract/event.ts";
-import type { Clock } from "../kernel/clock.ts";
-import { EdgeError } from "../kernel/errors.ts";
-import { asLogError, openDatabase } from "./database.ts";
+import { ClockWatch } from "./clock-watch.ts";
+import { asLogError } from "./database.ts";
 import type { EventLog } from "./event-log.ts";
-import { SqliteLogReader } from "./reader.ts";
-import { encodeRow } from "./row-codec.ts";
+import { Bounds, type BoundsOptions } from "./keep/bounds.ts";
+import { Shedder } from "./keep/shed.ts";
+import { type LogUsage, usageOf } from "./keep/usage.ts";
+import { Sealing } from "./seal/sealer.ts";
+import type { TailChunk } from "./tail/tail.ts";
+import { SqliteLogWriter, type WriterOptions } from "./writer.ts";
 
-/** Events that may wait for one commit; a producer that outruns the disk is told so instead of filling the memory. */
-const PENDING_EVENTS_MAX = 50_000;
+/** What waits to be sealed, at most: by then a block is large enough to be small on disk. */
+const SEAL_SAMPLES = 1_000_000;
+const SEAL_BYTES = 16 * 1024 * 1024;
+/** Free pages given back to the disk in one step, and how many may stay: the next blocks take them. */
+const VACUUM_PAGES = 512;
+const FREE_PAGES_MAX = 2_048;
+/** Blocks whose checksums are looked at in one round, so that a damaged one is found before somebody needs it. */
+const SCRUB_BLOCKS = 4;
 
-export interface LogOptions {
-  readonly path: string;
-  readonly clock: Clock;
-  /** Longest wait of an appended event for its commit. Default 250 ms. */
-  readonly commitIntervalMs?: number;
+export interface LogOptions extends WriterOptions, BoundsOptions {
+  /** Fresh events are sealed into blocks when they are this old, or earlier when they are many. Default 5 min. */
+  readonly sealIntervalMs?: number;
+  /** The stream of the log's own events: clock jumps, alarms about the file. Default "box/edge". */
+  readonly ownStream?: string;
 }
 
-interface Pending {
-  readonly events: readonly NewEvent[];
-  readonly resolve: (offset: number) => void;
-  readonly reject: (error: EdgeError) => void;
-}
+/** The whole log: what producers append, kept within its bounds. Invariants: SPEC.md. */
+export class SqliteLog extends SqliteLogWriter implements EventLog {
+  readonly ownStream: string;
+  readonly #sealIntervalMs: number;
+  readonly #bounds: Bounds;
+  readonly #clockWatch: ClockWatch;
+  #sealing: Sealing | undefined;
+  #scrubbed = 0;
+  #isExpiryDue = true;
 
-/** What this process knows of a machine's stream; forgotten whenever another process wrote or a commit failed. */
-interface StreamState {
-  readonly ref: number;
-  lastSeq: number;
-  minute: number;
-  readonly signalRefs: Map<string, number>;
-}
-
-/** The log as its writers see it. Invariants: SPEC.md. */
-export class SqliteLog extends SqliteLogReader implements EventLog {
-  readonly #clock: Clock;
-  readonly #commitIntervalMs: number;
-  readonly #streams = new Map<string, StreamState>();
-  readonly #commitBatch: Database.Transaction<(batch: readonly Pending[]) => number>;
-  #pending: Pending[] = [];
-  #pendingEvents = 0;
-  #timer: NodeJS.Timeout | undefined;
-  #dataVersion = -1;
-  #closed = false;
-
-  constructor({ path, clock, commitIntervalMs = 250 }: LogOptions) {
-    super(openDatabase(path), path);
-    this.#clock = clock;
-    this.#commitIntervalMs = commitIntervalMs;
-    this.#commitBatch = this.database.transaction((batch) => this.#insert(batch));
+  constructor(options: LogOptions) {
+    super(options);
+    this.ownStream = options.ownStream ?? "box/edge";
+    this.#sealIntervalMs = options.sealIntervalMs ?? 300_000;
+    this.#bounds = new Bounds(options);
+    this.#clockWatch = new ClockWatch(options.clock);
+    this.database.pragma(`wal_autocheckpoint = ${this.#bounds.checkpointPages}`);
+    this.database.pragma(`journal_size_limit = ${this.#bounds.checkpointPages * 4_096}`);
   }
 
-  append(events: readonly NewEvent[], commit: "grouped" | "now" = "grouped"): Promise<number> {
-    if (this.#closed) return Promise.reject(new EdgeError("LOG_CLOSED", "the log is closed"));
-    if (this.#pendingEvents + events.length > PENDING_EVENTS_MAX) {
-      return Promise.reject(
-        new EdgeError("LOG_UNAVAILABLE", `${this.#pendingEvents} events wait for their commit already`, {
-          hint: "The disk is slower than the machines: check it.",
-        }),
-      );
-    }
-    return new Promise((resolve, reject) => {
-      this.#pending.push({ events, resolve, reject });
-      this.#pendingEvents += events.length;
-      if (commit === "now") this.#commit();
-      else this.#timer ??= setTimeout(() => this.#commit(), this.#commitIntervalMs);
+  /** Whether so much waits, or for so long, that it should be sealed. */
+  isSealDue(): boolean {
+    return this.read(() => {
+      const { chunks } = this.tail;
+      const first = chunks[0];
+      if (!first || this.#sealing) return this.#sealing !== undefined;
+      if (this.tail.closedChunk > this.tail.sealedChunk) return true;
+      // A clock that jumped makes a block early, and never a difference.
+      if (Math.abs(this.clock.nowMs() - first.appendedMs) >= this.#sealIntervalMs) return true;
+      let samples = 0;
+      let bytes = 0;
+      for (const chunk of chunks) {
+        samples += chunk.samples;
+        bytes += chunk.raw.length;
+      }
+      return samples >= SEAL_SAMPLES || bytes >= SEAL_BYTES;
     });
   }
 
-  saveCursor(name: string, offset: number): void {
-    if (this.#closed) throw new EdgeError("LOG_CLOSED", "the log is closed");
+  /**
+   * Does a bounded part of sealing, the whole of what waits when called often enough; appends may come between.
+   * @returns true while there is more to do
+   * @throws EdgeError LOG_FULL, LOG_UNAVAILABLE: nothing has changed, and it may be called again
+   */
+  sealStep(): boolean {
     try {
-      this.statement(`
-        INSERT INTO cursor (name, offset, updated_ms) VALUES (?, ?, ?)
-        ON CONFLICT (name) DO UPDATE SET offset = excluded.offset, updated_ms = excluded.updated_ms`).run(
-        name,
-        offset,
-        this.#clock.nowMs(),
-      );
+      if (!this.#sealing) {
+        this.step("close");
+        this.write(() => {
+          const last = this.tail.lastChunk;
+          if (this.tail.closedChunk > this.tail.sealedChunk || last === this.tail.sealedChunk) return;
+          this.blocks.statement("UPDATE mark SET closed_chunk = ?").run(last);
+        });
+        this.read(() => this.tail.reload());
+        if (this.tail.closedChunk <= this.tail.sealedChunk) return false;
+        this.#sealing = new Sealing(this.database, this.tail, (offset) => this.epochs.of(offset));
+        return true;
+      }
+      if (this.#sealing.step()) return true;
+      const sealing = this.#sealing;
+      this.#sealing = undefined;
+      this.step("seal");
+      this.write(() => {
+        if (sealing.commit(this.tail, this.runMs())) this.step("sealing");
+      });
+      this.step("sealed");
+      this.read(() => this.tail.reload());
+      return false;
     } catch (error) {
+      this.#sealing = undefined;
+      this.forget();
       throw asLogError(error, this.path);
     }
   }
 
-  override close(): void {
-    if (this.#closed) return;
-    this.#commit();
-    this.#closed = true;
-    super.close();
+  /** Seals all that is there now, in one go. */
+  seal(): void {
+    while (this.sealStep());
   }
 
-  #commit(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const batch = this.#pending;
-    if (batch.length === 0) return;
-    this.#pending = [];
-    this.#pendingEvents = 0;
-    const error = this.#write(batch);
-    if (error === undefined) return;
-    // An event that can't be stored must not take its neighbours in the commit with it.
-    const isTheirs = batch.length > 1 && !(error instanceof SqliteError && error.code !== "SQLITE_CONSTRAINT_NOTNULL");
-    for (const part of isTheirs ? batch.map((each) => [each]) : [batch]) {
-      const failure = isTheirs ? this.#write(part) : error;
-      if (failure !== undefined) for (const each of part) each.reject(asLogError(failure, this.path));
+  usage(): LogUsage {
+    return usageOf(this.database, this.path);
+  }
+
+  /**
+   * One bounded piece of the work that keeps the log in order: clock, sealing, quota and age, space given back, damage.
+   * @returns true while there is more to do at once
+   * @throws EdgeError LOG_FULL, LOG_UNAVAILABLE, LOG_CORRUPT; nothing has changed, and it may be called again
+   */
+  maintain(): boolean {
+    const jump = this.#clockWatch.look();
+    if (jump)
+      this.#tell([{ type: "state", machineId: this.ownStream, timeMs: jump.toMs, data: { clockJump: { ...jump } } }]);
+    if (this.isSealDue()) {
+      const more = this.sealStep();
+      if (!more) this.#isExpiryDue = true;
+      return more;
     }
-  }
-
-  /** One transaction; gives the error instead of throwing it. */
-  #write(batch: readonly Pending[]): unknown {
     try {
-      // IMMEDIATE: offsets are given out under the write lock, so that the order of offsets is the order of commits.
-      const head = this.#commitBatch.immediate(batch);
-      for (const each of batch) each.resolve(head);
-      this.news.wake(head);
-      return undefined;
+      return this.#recordDamage() || this.#makeRoom() || this.#expire() || this.#giveBack() || this.#scrub();
     } catch (error) {
-      this.#streams.clear();
-      return error ?? new Error("unknown");
+      this.forget();
+      throw asLogError(error, this.path);
     }
   }
 
-  #insert(batch: readonly Pending[]): number {
-    const dataVersion = this.database.pragma("data_version", { simple: true }) as number;
-    if (dataVersion !== this.#dataVersion) {
-      this.#streams.clear();
-      this.#dataVersion = dataVersion;
-    }
-    const insert = this.statement(`
-      INSERT INTO event (machine_ref, seq, type, time_ms, appended_ms, entity_id, caused_by, data)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);
-    const appendedMs = Math.floor(this.#clock.nowMs());
-    const touched = new Set<StreamState>();
-    let head: number | bigint = 0;
-    for (const { events } of batch) {
-      for (const event of events) {
-        const stream = this.#stream(event.machineId);
-        stream.lastSeq += 1;
-        touched.add(stream);
-        const minute = Math.floor(appendedMs / 60_000);
-        if (minute !== stream.minute) {
-          this.statement("INSERT INTO minute (machine_ref, first_seq, minute) VALUES (?, ?, ?)").run(
-            stream.ref,
-            stream.lastSeq,
-            minute,
-          );
-          stream.minute = minute;
-        }
-        const data =
-          event.type === "telemetry"
-            ? encodeRow(event.data.samples, (signal) => this.#signalRef(stream, signal))
-            : JSON.stringify(event.data);
-        head = insert.run(
-          stream.ref,
-          stream.lastSeq,
-          event.type,
-          event.timeMs,
-          appendedMs,
-          event.entityId ?? null,
-          event.causedBy ?? null,
-          data,
-        ).lastInsertRowid;
-      }
-    }
-    const update = this.statement("UPDATE machine SET last_seq = ? WHERE machine_ref = ?");
-    for (const stream of touched) update.run(stream.lastSeq, stream.ref);
-    return touched.size === 0 ? this.head() : Number(head);
+  /** A transaction of ours that also tells what it did. */
+  #telling<T extends { readonly blocks: number; readonly events?: readonly NewEvent[] }>(work: () => T): number {
+    this.step("shed");
+    let chunk: TailChunk | undefined;
+    const done = this.write(() => {
+      const result = work();
+      if (result.events && result.events.length > 0) chunk = this.insert(result.events);
+      this.step("shedding");
+      return result.blocks;
+    });
+    if (chunk) this.appended(chunk);
+    if (done > 0) this.blocks.forget();
+    this.step("shed-done");
+    return done;
   }
 
-  #stream(machineId: string): StreamState {
-    let stream = this.#streams.get(machineId);
-    if (stream) return stream;
-    this.statement("INSERT INTO machine (machine_id, last_seq) VALUES (?, 0) ON CONFLICT (machine_id) DO NOTHING").run(
-      machineId,
+  #tell(events: readonly NewEvent[]): void {
+    this.append(events, "now").catch(() => undefined);
+  }
+
+  #recordDamage(): boolean {
+    const [blockId] = this.blocks.damaged;
+    if (blockId === undefined) return false;
+    const shedder = new Shedder(this.database, this.epochs);
+    const nowMs = this.clock.nowMs();
+    this.#telling(() => {
+      const gaps = shedder.setAside(blockId, nowMs);
+      const alarm = alarmOf(this.ownStream, nowMs, "block-damaged", `block ${blockId} of the log is damaged`);
+      return { blocks: 1, events: gaps.length > 0 ? [...gaps, alarm] : [] };
+    });
+    this.blocks.damaged.delete(blockId);
+    return true;
+  }
+
+  /** Over the high mark: what the cloud has goes first, then unsent telemetry is thinned, then aggregates, then the rest. */
+  #makeRoom(): boolean {
+    const bytesWanted = this.#bounds.excess(this.usage());
+    if (bytesWanted <= 0) return false;
+    const shedder = new Shedder(this.database, this.epochs);
+    const nowMs = this.clock.nowMs();
+    const forwarded = this.#forwardedOffset();
+    return (
+      this.#telling(() => shedder.dropForwarded(forwarded, bytesWanted)) > 0 ||
+      this.#telling(() => shedder.thin(bytesWanted, nowMs)) > 0 ||
+      this.#telling(() => shedder.dropThinned(bytesWanted, nowMs)) > 0 ||
+      this.#telling(() => shedder.unpack(bytesWanted)) > 0 ||
+      this.#telling(() => shedder.dropRare(nowMs)) > 0 ||
+      this.#giveBack()
     );
-    const row = this.statement("SELECT machine_ref AS ref, last_seq AS lastSeq FROM machine WHERE machine_id = ?").get(
-      machineId,
-    ) as { ref: number; lastSeq: number };
-    const minute = this.statement("SELECT minute FROM minute WHERE machine_ref = ? ORDER BY first_seq DESC LIMIT 1")
-      .pluck()
-      .get(row.ref) as number | undefined;
-    const signals = this.statement("SELECT name, signal_ref FROM signal WHERE machine_ref = ?").raw().all(row.ref) as [
-      string,
-      number,
-    ][];
-    stream = { ref: row.ref, lastSeq: row.lastSeq, minute: minute ?? -1, signalRefs: new Map(signals) };
-    this.#streams.set(machineId, stream);
-    return stream;
   }
 
-  #signalRef(stream: StreamState, name: string): number {
-    let ref = stream.signalRefs.get(name);
-    if (ref === undefined) {
-      ref = stream.signalRefs.size;
-      this.statement("INSERT INTO signal (machine_ref, signal_ref, name) VALUES (?, ?, ?)").run(stream.ref, ref, name);
-      stream.signalRefs.set(name, ref);
-    }
-    return ref;
+  #expire(): boolean {
+    if (!this.#isExpiryDue) return false;
+    const shedder = new Shedder(this.database, this.epochs);
+    const beforeRunMs = this.runMs() - this.#bounds.maxAgeMs;
+    const done = this.#telling(() => shedder.expire(beforeRunMs, this.#forwardedOffset(), this.clock.nowMs()));
+    this.#isExpiryDue = done > 0;
+    return done > 0;
   }
+
+  /** Up to where the cloud has acknowledged everything. */
+  #forwardedOffset(): number {
+    return this.#bounds.forwardedBy === undefined ? 0 : this.cursor(this.#bounds.forwardedBy);
+  }
+
+  #giveBack(): boolean {
+    const { freeBytes, fileBytes } = this.usage();
+    const freePages = freeBytes / 4_096;
+    if (freePages <= Math.max(FREE_PAGES_MAX, fileBytes / 4_096 / 20)) return false;
+    this.step("checkpoint");
+    this.database.pragma(`incremental_vacuum(${VACUUM_PAGES})`);
+    this.step("checkpointed");
+    return true;
+  }
+
+  #scrub(): boolean {
+    const ids = this.blocks
+      .statement("SELECT block_id FROM block WHERE block_id > ? AND state = 'whole' ORDER BY block_id LIMIT ?")
+      .pluck()
+      .all(this.#scrubbed, SCRUB_BLOCKS) as number[];
+    for (const blockId of ids)
+      this.blocks.guarded(blockId, () => verifyBlock(this.blocks.bytesOf(blockId) ?? Buffer.alloc(0)));
+    this.#scrubbed = ids.length < SCRUB_BLOCKS ? 0 : (ids.at(-1) ?? 0);
+    return this.blocks.damaged.size > 0;
+  }
+}
+
+/** An alarm about the log itself. */
+export function alarmOf(machineId: string, timeMs: number, what: string, message: string): NewEvent {
+  return { type: "alarm", machineId, timeMs, data: { source: "log", what, severity: "high", message } };
 }
 
 /**
  * Opens the log for appending, creating it when it is not there. Several processes may do so on one file.
- * @throws EdgeError LOG_UNAVAILABLE, LOG_VERSION
+ * @throws EdgeError LOG_UNAVAILABLE, LOG_VERSION, LOG_CORRUPT
  */
-export function openLog(options: LogOptions): EventLog {
+export function openLog(options: LogOptions): SqliteLog {
   return new SqliteLog(options);
 }

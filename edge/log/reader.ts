@@ -1,138 +1,254 @@
 import { statSync } from "node:fs";
 import type Database from "better-sqlite3";
 import type { EventType, StoredEvent } from "../../cloud-sync/contract/event.ts";
+import { BlockStore } from "./block-store.ts";
 import { openDatabase } from "./database.ts";
-import type { LogReader } from "./event-log.ts";
+import { Epochs } from "./epochs.ts";
+import type { LogReader, ReadOptions } from "./event-log.ts";
 import { NewsWatch } from "./news-watch.ts";
-import { decodeRow } from "./row-codec.ts";
+import type { SeriesSlice } from "./series.ts";
+import { type SeriesQuery, SeriesReader } from "./series-reader.ts";
+import { Tail } from "./tail/tail.ts";
+import { TailReader } from "./tail/tail-reader.ts";
 
 /** One answer holds at most this many events, whatever was asked for. */
 const LIMIT_EVENTS_MAX = 10_000;
-const COLUMNS = "offset, machine_ref, seq, type, time_ms, entity_id, caused_by, data";
+const BLOCKS_AT_ONCE = 32;
 
-interface EventRow {
-  offset: number;
-  machine_ref: number;
-  seq: number;
-  type: EventType;
-  time_ms: number;
-  entity_id: string | null;
-  caused_by: string | null;
-  data: string | Uint8Array;
-}
-
-/** Reads of the log's tables; the writer extends it with appends on the same connection. */
+/** Reads of the log, from one snapshot each: sealed blocks first, then the tail. The writer extends it on the same connection. */
 export class SqliteLogReader implements LogReader {
   readonly path: string;
-  readonly epoch: string;
   protected readonly database: Database.Database;
   protected readonly news: NewsWatch;
-  readonly #machineIds = new Map<number, string>();
-  readonly #signalNames = new Map<number, Map<number, string>>();
-  readonly #statements = new Map<string, Database.Statement>();
+  protected readonly tail: Tail;
+  protected readonly blocks: BlockStore;
+  protected readonly epochs: Epochs;
+  readonly #tailReader: TailReader;
+  readonly #snapshot: Database.Transaction<(work: () => unknown) => unknown>;
 
   constructor(database: Database.Database, path: string) {
     this.database = database;
     this.path = path;
-    this.epoch = this.statement("SELECT value FROM meta WHERE key = 'epoch'").pluck().get() as string;
+    this.epochs = new Epochs(database);
+    this.tail = new Tail(database);
+    this.blocks = new BlockStore(database);
+    this.#tailReader = new TailReader(this.tail, (offset) => this.epochs.of(offset));
+    this.#snapshot = database.transaction((work) => work());
     this.news = new NewsWatch(() => this.head());
   }
 
+  get epoch(): string {
+    return this.epochs.current;
+  }
+
+  /** Runs a read on one snapshot of the file, with the tail brought up to it. */
+  protected read<T>(work: () => T): T {
+    return this.#snapshot.deferred(() => {
+      this.refresh();
+      return work();
+    }) as T;
+  }
+
+  protected refresh(): void {
+    const { sealedChunk } = this.tail;
+    this.tail.refresh();
+    if (this.tail.sealedChunk === sealedChunk) return;
+    this.epochs.reload();
+  }
+
+  /** What this process keeps in memory of the file may be wrong. */
+  protected forget(): void {
+    this.tail.forget();
+    this.#tailReader.forget();
+    this.blocks.forget();
+  }
+
   head(): number {
-    return (this.statement("SELECT max(offset) FROM event").pluck().get() as number | null) ?? 0;
+    return this.read(() => this.tail.head());
   }
 
-  readAfter(offset: number, options: { limitEvents: number; types?: readonly EventType[] }): StoredEvent[] {
+  readAfter(offset: number, options: ReadOptions): StoredEvent[] {
+    const limitEvents = limitOf(options);
     const { types } = options;
-    return this.#events(`SELECT ${COLUMNS} FROM event WHERE offset > ? ${kindClause(types)} ORDER BY offset LIMIT ?`, [
-      offset,
-      ...(types ?? []),
-      limitOf(options),
-    ]);
+    const wanted = types === undefined ? undefined : new Set(types);
+    return this.read(() => {
+      const sealed = offset < this.sealedOffset();
+      const found = !sealed
+        ? []
+        : types !== undefined && !types.includes("telemetry")
+          ? this.blocks.rareAfter(offset, limitEvents, types)
+          : this.#sealedAfter(offset, limitEvents, wanted);
+      if (found.length >= limitEvents) return found;
+      return [...found, ...this.#tailReader.after(offset, limitEvents - found.length, wanted)];
+    });
   }
 
-  readStream(
-    machineId: string,
-    seq: number,
-    options: { limitEvents: number; types?: readonly EventType[] },
-  ): StoredEvent[] {
-    return this.#range(machineId, seq + 1, Number.MAX_SAFE_INTEGER, options);
+  protected sealedOffset(): number {
+    return (this.tail.chunks[0]?.firstOffset ?? this.tail.head() + 1) - 1;
   }
 
-  #range(
-    machineId: string,
-    first: number,
-    last: number,
-    options: { limitEvents: number; types?: readonly EventType[] },
-  ): StoredEvent[] {
-    const ref = this.machineRef(machineId);
-    if (ref === undefined) return [];
-    const { types } = options;
-    return this.#events(
-      `SELECT ${COLUMNS} FROM event WHERE machine_ref = ? AND seq BETWEEN ? AND ? ${kindClause(types)} ORDER BY seq LIMIT ?`,
-      [ref, first, last, ...(types ?? []), limitOf(options)],
+  #sealedAfter(offset: number, limitEvents: number, wanted: ReadonlySet<EventType> | undefined): StoredEvent[] {
+    const found: StoredEvent[] = [];
+    const accept = (type: EventType): boolean => wanted === undefined || wanted.has(type);
+    for (let from = offset; found.length < limitEvents; ) {
+      const group = this.blocks.groupAfter(from, limitEvents - found.length, accept);
+      const end = group === undefined ? this.sealedOffset() : this.blocks.groupEnd(from);
+      const isCut = group !== undefined && found.length + group.length >= limitEvents;
+      const to = isCut ? (group.at(-1)?.offset ?? end) : end;
+      const kept = this.blocks.keptBetween(from, to).filter(({ type }) => accept(type));
+      found.push(...[...(group ?? []), ...kept].sort((a, b) => a.offset - b.offset));
+      if (group === undefined) break;
+      from = to;
+    }
+    return found.slice(0, limitEvents);
+  }
+
+  readStream(machineId: string, seq: number, options: ReadOptions): StoredEvent[] {
+    return this.read(() =>
+      this.#ofStream(machineId, { first: seq + 1, last: Number.MAX_SAFE_INTEGER }, limitOf(options), options.types),
     );
+  }
+
+  #ofStream(
+    machineId: string,
+    { first, last }: { readonly first: number; readonly last: number },
+    limitEvents: number,
+    types: readonly EventType[] | undefined,
+    accept: (event: StoredEvent) => boolean = () => true,
+  ): StoredEvent[] {
+    const wanted = types === undefined ? undefined : new Set(types);
+    const isWanted = (event: StoredEvent): boolean => (wanted?.has(event.type) ?? true) && accept(event);
+    const onlyRare = wanted !== undefined && !wanted.has("telemetry");
+    const ref = this.blocks.machineRef(machineId);
+    const found: StoredEvent[] = [];
+    if (ref !== undefined) {
+      if (onlyRare) {
+        found.push(...this.blocks.rareOf(ref, { first, last, limitEvents }, types ?? []).filter(isWanted));
+      } else {
+        this.#sealedStream(ref, { first, last, limitEvents }, isWanted, found);
+      }
+    }
+    const range = { first, last, limitEvents: limitEvents - found.length };
+    if (range.limitEvents > 0) found.push(...this.#tailReader.ofMachine(machineId, range, isWanted, onlyRare));
+    return found;
+  }
+
+  #sealedStream(
+    machineRef: number,
+    { first, last, limitEvents }: { readonly first: number; readonly last: number; readonly limitEvents: number },
+    isWanted: (event: StoredEvent) => boolean,
+    found: StoredEvent[],
+  ): void {
+    const take = (events: readonly StoredEvent[]): void => {
+      for (const event of events) if (found.length < limitEvents && isWanted(event)) found.push(event);
+    };
+    for (let from = first; found.length < limitEvents; ) {
+      const metas = this.blocks.ofStream(machineRef, from, last, BLOCKS_AT_ONCE);
+      for (const { blockId, firstSeq, lastSeq } of metas) {
+        if (firstSeq > from) take(this.blocks.keptOf(machineRef, from, firstSeq - 1, limitEvents));
+        const start = Math.max(from, firstSeq) - firstSeq;
+        // Only as many as may be wanted are made into events; those that are not accepted are made up for by the next turn.
+        for (let index = start; index <= Math.min(last, lastSeq) - firstSeq && found.length < limitEvents; ) {
+          const end = Math.min(index + limitEvents - found.length, Math.min(last, lastSeq) - firstSeq + 1);
+          const block = this.blocks.decoded(blockId);
+          take((block && this.blocks.guarded(blockId, () => block.events(index, end))) ?? []);
+          index = end;
+        }
+        from = lastSeq + 1;
+        if (found.length >= limitEvents) return;
+      }
+      if (metas.length < BLOCKS_AT_ONCE) {
+        take(this.blocks.keptOf(machineRef, from, last, limitEvents));
+        return;
+      }
+    }
   }
 
   readTime(
     machineId: string,
     fromMs: number,
     toMs: number,
-    options: { limitEvents: number; afterSeq?: number; types?: readonly EventType[] },
+    options: ReadOptions & { afterSeq?: number },
   ): StoredEvent[] {
-    const found: StoredEvent[] = [];
     const limitEvents = limitOf(options);
-    for (const range of this.#seqRanges(machineId, fromMs, toMs)) {
-      const first = Math.max(range.first, (options.afterSeq ?? 0) + 1);
-      if (first > range.last) continue;
-      found.push(...this.#range(machineId, first, range.last, { ...options, limitEvents: limitEvents - found.length }));
-      if (found.length >= limitEvents) break;
-    }
-    return found;
+    const { types, afterSeq = 0 } = options;
+    const accept = ({ timeMs }: StoredEvent): boolean => timeMs >= fromMs && timeMs < toMs;
+    return this.read(() => {
+      const found: StoredEvent[] = [];
+      const ref = this.blocks.machineRef(machineId);
+      let sealedSeq = afterSeq;
+      if (ref !== undefined) {
+        sealedSeq = Math.max(afterSeq, this.blocks.lastSeq(ref));
+        const ranges = this.blocks.ofTime(ref, fromMs, toMs, afterSeq).filter(({ state }) => state !== "corrupt");
+        for (const { firstSeq, lastSeq } of ranges) {
+          const range = { first: Math.max(firstSeq, afterSeq + 1), last: lastSeq };
+          if (range.last > sealedSeq) continue;
+          found.push(...this.#ofStream(machineId, range, limitEvents - found.length, types, accept));
+          if (found.length >= limitEvents) return found;
+        }
+        const kept = this.blocks
+          .keptOfTime(ref, fromMs, toMs, afterSeq)
+          .filter(({ type }) => types === undefined || types.includes(type));
+        if (kept.length > 0) {
+          const known = new Set(found.map(({ seq }) => seq));
+          found.push(...kept.filter(({ seq }) => !known.has(seq)));
+          found.sort((a, b) => a.seq - b.seq);
+          found.splice(limitEvents);
+        }
+      }
+      const range = { first: sealedSeq + 1, last: Number.MAX_SAFE_INTEGER };
+      if (found.length < limitEvents) {
+        const wanted = types === undefined ? undefined : new Set(types);
+        const isWanted = (event: StoredEvent): boolean => (wanted?.has(event.type) ?? true) && accept(event);
+        const onlyRare = wanted !== undefined && !wanted.has("telemetry");
+        const rest = { ...range, limitEvents: limitEvents - found.length };
+        found.push(...this.#tailReader.ofMachine(machineId, rest, isWanted, onlyRare));
+      }
+      return found;
+    });
   }
 
-  /** Runs of seq whose events were appended in the given minutes; neighbouring runs joined. */
-  #seqRanges(machineId: string, fromMs: number, toMs: number): { first: number; last: number }[] {
-    const rows = this.statement(`
-      SELECT first_seq AS first, coalesce(
-        (SELECT min(next.first_seq) FROM minute AS next
-          WHERE next.machine_ref = minute.machine_ref AND next.first_seq > minute.first_seq) - 1,
-        9007199254740991) AS last
-      FROM minute WHERE machine_ref = ? AND minute BETWEEN ? AND ? ORDER BY first_seq`).all(
-      this.machineRef(machineId) ?? -1,
-      Math.floor(fromMs / 60_000),
-      Math.ceil(toMs / 60_000) - 1,
-    ) as { first: number; last: number }[];
-    const joined: { first: number; last: number }[] = [];
-    for (const row of rows) {
-      const previous = joined.at(-1);
-      if (previous && previous.last + 1 === row.first) previous.last = row.last;
-      else joined.push({ ...row });
+  *readSeries(query: SeriesQuery): Generator<SeriesSlice[], void> {
+    const reader = new SeriesReader(query, this.tail, this.blocks);
+    for (;;) {
+      const slices = this.read(() => reader.next());
+      if (!slices) return;
+      yield slices;
     }
-    return joined;
   }
 
   latest(machineId: string, type: EventType): StoredEvent | undefined {
-    const kind = type === "telemetry" ? "type = ?" : "type = ? AND type <> 'telemetry'";
-    return this.#events(`SELECT ${COLUMNS} FROM event WHERE machine_ref = ? AND ${kind} ORDER BY seq DESC LIMIT 1`, [
-      this.machineRef(machineId) ?? -1,
-      type,
-    ])[0];
+    return this.read(() => {
+      const inTail = this.#tailReader.newest(machineId, type);
+      if (inTail) return inTail;
+      const ref = this.blocks.machineRef(machineId);
+      if (ref === undefined) return undefined;
+      const range = { first: 1, last: Number.MAX_SAFE_INTEGER, limitEvents: 1, newestFirst: true };
+      return type === "telemetry" ? this.blocks.newestTelemetry(ref) : this.blocks.rareOf(ref, range, [type])[0];
+    });
   }
 
   streams(): { machineId: string; lastSeq: number; firstSeq: number }[] {
-    return this.statement(`
-      SELECT machine_id AS machineId, last_seq AS lastSeq,
-        coalesce((SELECT min(seq) FROM event WHERE event.machine_ref = machine.machine_ref), last_seq + 1) AS firstSeq
-      FROM machine ORDER BY machine_id`).all() as { machineId: string; lastSeq: number; firstSeq: number }[];
+    return this.read(() => {
+      const firstSeqs = new Map(this.blocks.firstSeqs());
+      for (const { sections } of this.tail.chunks) {
+        for (const { machineId, firstSeq } of sections)
+          if (!firstSeqs.has(machineId)) firstSeqs.set(machineId, firstSeq);
+      }
+      return [...this.tail.lastSeqs]
+        .map(([machineId, lastSeq]) => ({ machineId, lastSeq, firstSeq: firstSeqs.get(machineId) ?? lastSeq + 1 }))
+        .sort((a, b) => (a.machineId < b.machineId ? -1 : 1));
+    });
   }
 
   cursor(name: string): number {
-    return (this.statement("SELECT offset FROM cursor WHERE name = ?").pluck().get(name) as number | undefined) ?? 0;
+    return (
+      (this.blocks.statement("SELECT offset FROM cursor WHERE name = ?").pluck().get(name) as number | undefined) ?? 0
+    );
   }
 
   cursors(): { name: string; offset: number; updatedMs: number }[] {
-    return this.statement("SELECT name, offset, updated_ms AS updatedMs FROM cursor ORDER BY name").all() as {
+    return this.blocks.statement("SELECT name, offset, updated_ms AS updatedMs FROM cursor ORDER BY name").all() as {
       name: string;
       offset: number;
       updatedMs: number;
@@ -152,81 +268,9 @@ export class SqliteLogReader implements LogReader {
 
   close(): void {
     this.news.close();
+    this.blocks.forget();
     this.database.close();
   }
-
-  /** A prepared statement, kept for the next time. The texts are few: they come from this file and the writer's. */
-  protected statement(sql: string): Database.Statement {
-    let statement = this.#statements.get(sql);
-    if (!statement) {
-      statement = this.database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
-  }
-
-  protected machineRef(machineId: string): number | undefined {
-    return this.statement("SELECT machine_ref FROM machine WHERE machine_id = ?").pluck().get(machineId) as
-      | number
-      | undefined;
-  }
-
-  #events(sql: string, parameters: unknown[]): StoredEvent[] {
-    return (this.statement(sql).all(...parameters) as EventRow[]).map((row) => this.#event(row));
-  }
-
-  #event(row: EventRow): StoredEvent {
-    const machineId = this.#machineId(row.machine_ref);
-    const identity = `${this.epoch}/${machineId}/${row.seq}`;
-    const data =
-      typeof row.data === "string"
-        ? JSON.parse(row.data)
-        : { samples: decodeRow(row.data, (ref) => this.#signalName(row.machine_ref, ref)) };
-    return {
-      epoch: this.epoch,
-      machineId,
-      seq: row.seq,
-      offset: row.offset,
-      type: row.type,
-      timeMs: row.time_ms,
-      entityId: row.entity_id ?? identity,
-      ...(row.caused_by === null ? {} : { causedBy: row.caused_by }),
-      data,
-    } as StoredEvent;
-  }
-
-  #machineId(ref: number): string {
-    let machineId = this.#machineIds.get(ref);
-    if (machineId === undefined) {
-      machineId = this.statement("SELECT machine_id FROM machine WHERE machine_ref = ?").pluck().get(ref) as string;
-      this.#machineIds.set(ref, machineId);
-    }
-    return machineId;
-  }
-
-  #signalName(machineRef: number, signalRef: number): string {
-    let names = this.#signalNames.get(machineRef);
-    if (!names?.has(signalRef)) {
-      const rows = this.statement("SELECT signal_ref, name FROM signal WHERE machine_ref = ?")
-        .raw()
-        .all(machineRef) as [number, string][];
-      names = new Map(rows);
-      this.#signalNames.set(machineRef, names);
-    }
-    const name = names.get(signalRef);
-    if (name === undefined) throw new RangeError(`signal number ${signalRef} has no name`);
-    return name;
-  }
-}
-
-/** The rare kinds have indexes of their own; without the second condition SQLite may not use them. */
-function kindClause(types: readonly EventType[] | undefined): string {
-  if (types === undefined) return "";
-  return `AND type IN (${marks(types)})${types.includes("telemetry") ? "" : " AND type <> 'telemetry'"}`;
-}
-
-function marks(values: readonly unknown[]): string {
-  return values.map(() => "?").join(", ");
 }
 
 function limitOf({ limitEvents }: { limitEvents: number }): number {

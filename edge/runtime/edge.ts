@@ -11,6 +11,7 @@ import { watchConfig } from "../kernel/config/watch.ts";
 import { messageOf } from "../kernel/errors.ts";
 import { Supervisor } from "../kernel/supervisor.ts";
 import type { EventLog, LogReader } from "../log/event-log.ts";
+import { LogKeeper } from "../log/keep/keeper.ts";
 import { openLog } from "../log/log.ts";
 import { openLogReader } from "../log/reader.ts";
 import { machineConfigEvents } from "./config-events.ts";
@@ -42,7 +43,7 @@ export async function runEdge(options: EdgeOptions, signal: AbortSignal): Promis
   const { config } = loaded;
   const isCollector = parts.includes("collector");
   const log = isCollector
-    ? openLog({ path: config.log.path, clock, commitIntervalMs: config.log.commitIntervalMs })
+    ? openLog({ ...config.log, clock, ownStream: edgeStreamOf(config.site) })
     : await waitForLog(config.log.path, clock, logger, signal);
   if (!log) return;
   try {
@@ -118,6 +119,7 @@ async function startCollector(
   });
   await log.append(machineConfigEvents(config, log, clock.nowMs()), "now");
   supervisor.supervise(recorder, { essential: true });
+  supervisor.supervise(new LogKeeper({ log, clock, logger }));
   await connections.start(config);
 
   const apply = async (next: LoadedConfig, changes: readonly ConfigChange[]): Promise<void> => {

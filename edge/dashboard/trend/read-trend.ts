@@ -1,8 +1,8 @@
-import { severityOf } from "../../kernel/status-code.ts";
+import { setImmediate as yieldToLoop } from "node:timers/promises";
 import type { LogReader } from "../../log/event-log.ts";
-import { chartValueOf } from "../json-value.ts";
-import { Downsampler, type Line } from "./downsample.ts";
+import type { Line } from "./downsample.ts";
 import { readSlices } from "./read-slices.ts";
+import { TrendLine, type TrendSignal } from "./trend-line.ts";
 
 const BREAKS_MAX = 1_000;
 /** A link that is up reports every 30 s: a longer silence is a collector that was not running. */
@@ -11,12 +11,6 @@ const REPORT_SILENT_MS = 45_000;
 const HELD_MS_MAX = 15 * 60_000;
 export const TREND_SIGNALS_MAX = 8;
 export const TREND_POINTS_MAX = 2_000;
-
-export interface TrendSignal {
-  readonly name: string;
-  readonly intervalMs: number;
-  readonly polled: boolean;
-}
 
 export interface TrendQuery {
   readonly machineId: string;
@@ -29,64 +23,46 @@ export interface TrendQuery {
 }
 
 /**
- * Reads lines from the log in slices that leave the event loop free between them. Bad samples and non-finite values break
- * a line; so do a link that went down, and for a polled signal a silence longer than it is allowed to have. A subscribed
- * signal sends only changes, so its line begins with the value that it held when the trend begins.
+ * Reads lines from the log in pieces that leave the event loop free between them. Bad samples and non-finite values break
+ * a line; so do a link that went down, readings that were lost, and for a polled signal a silence longer than it is allowed
+ * to have. A subscribed signal sends only changes, so its line begins with the value that it held when the trend begins.
  */
 export async function readTrend(log: LogReader, query: TrendQuery, signal: AbortSignal): Promise<Map<string, Line>> {
-  const { fromMs, toMs, points } = query;
-  const sinceMs = query.signals.every(({ polled }) => polled) ? fromMs : fromMs - HELD_MS_MAX;
-  const lines = new Map(
-    query.signals.map((each) => [
-      each.name,
-      { ...each, sampler: new Downsampler(fromMs, toMs, points), lastMs: undefined as number | undefined },
-    ]),
-  );
-  const breaksMs = await linkBreaks(log, { ...query, fromMs: sinceMs }, signal);
-  const held = new Map<string, { readonly timeMs: number; readonly value: number }>();
-  const begin = () => {
-    for (const [name, { timeMs, value }] of held) {
-      const lost = breaksMs.some((breakMs) => breakMs >= timeMs && breakMs <= fromMs);
-      if (!lost) lines.get(name)?.sampler.add(fromMs, value);
-    }
-    held.clear();
+  const { machineId, signals, fromMs, toMs, points } = query;
+  const sinceMs = signals.every(({ polled }) => polled) ? fromMs : fromMs - HELD_MS_MAX;
+  const breaksMs = [
+    ...(await linkBreaks(log, { ...query, fromMs: sinceMs }, signal)),
+    ...(await lostSince(log, { ...query, fromMs: sinceMs }, signal)),
+  ].sort((a, b) => a - b);
+  const lines = new Map(signals.map((each) => [each.name, new TrendLine(each, query, breaksMs)]));
+  const series = {
+    machineId,
+    signals: signals.map(({ name }) => name),
+    fromMs: sinceMs,
+    toMs,
+    resolutionMs: (toMs - fromMs) / points,
   };
-  let breakIndex = 0;
-  for await (const events of readSlices(log, { ...query, fromMs: sinceMs }, ["telemetry", "gap"], signal)) {
-    for (const event of events) {
-      if (event.timeMs >= fromMs) begin();
-      if (event.type === "gap") {
-        held.clear();
-        if (event.timeMs < fromMs) continue;
-        for (const line of lines.values()) line.sampler.add((line.lastMs ?? fromMs) + 1, null);
-      }
-      if (event.type !== "telemetry") continue;
-      for (const sample of event.data.samples) {
-        const timeMs = sample.receivedTimestampMs;
-        for (; (breaksMs[breakIndex] ?? Number.POSITIVE_INFINITY) <= timeMs; breakIndex++) {
-          const breakMs = breaksMs[breakIndex] as number;
-          if (breakMs < fromMs) continue;
-          for (const { sampler } of lines.values()) sampler.add(breakMs, null);
-        }
-        const line = lines.get(sample.signal);
-        if (!line || timeMs >= toMs) continue;
-        const value = severityOf(sample.statusCode) === "bad" ? undefined : chartValueOf(sample.value);
-        if (timeMs < fromMs) {
-          if (value === undefined) held.delete(line.name);
-          else if (!line.polled) held.set(line.name, { timeMs, value });
-          continue;
-        }
-        const silenceMs = 3 * line.intervalMs + 5_000;
-        if (line.polled && line.lastMs !== undefined && timeMs - line.lastMs > silenceMs) {
-          line.sampler.add(line.lastMs + silenceMs, null);
-        }
-        line.lastMs = timeMs;
-        line.sampler.add(timeMs, value ?? null);
-      }
-    }
+  for (const slices of log.readSeries(series)) {
+    for (const slice of slices) lines.get(slice.signal)?.add(slice);
+    if (signal.aborted) break;
+    await yieldToLoop();
   }
-  begin();
-  return new Map([...lines].map(([name, { sampler }]) => [name, sampler.finish()]));
+  return new Map([...lines].map(([name, line]) => [name, line.finish()]));
+}
+
+/** When readings of the machine were lost. */
+async function lostSince(log: LogReader, query: TrendQuery, signal: AbortSignal): Promise<number[]> {
+  const { machineId, fromMs, toMs } = query;
+  const lostMs: number[] = [];
+  // A loss is told when it is noticed, which may be long after; the log's own thinning leaves aggregates to be drawn.
+  for await (const events of readSlices(log, { machineId, fromMs, toMs: Number.MAX_VALUE }, ["gap"], signal)) {
+    for (const { type, data } of events) {
+      if (type === "gap" && data.aggregates !== true && data.toMs >= fromMs && data.fromMs < toMs)
+        lostMs.push(Math.max(data.fromMs, fromMs));
+    }
+    if (lostMs.length >= BREAKS_MAX) break;
+  }
+  return lostMs;
 }
 
 /** When the machine's link went down or a collector started anew: nothing was measured around these instants. */

@@ -58,6 +58,9 @@ export function buildConfig(file: PrunedFile, folder: string, findings: Findings
     log: {
       path: resolve(folder, file.log?.path ?? DEFAULTS.log.path),
       commitIntervalMs: file.log?.commitIntervalMs ?? DEFAULTS.log.commitIntervalMs,
+      sealIntervalMs: file.log?.sealIntervalMs ?? DEFAULTS.log.sealIntervalMs,
+      quotaBytes: (file.log?.quotaMiB ?? DEFAULTS.log.quotaMiB) * 2 ** 20,
+      maxAgeMs: (file.log?.maxAgeDays ?? DEFAULTS.log.maxAgeDays) * 86_400_000,
     },
     dashboard: {
       enabled: file.dashboard?.enabled ?? DEFAULTS.dashboard.enabled,

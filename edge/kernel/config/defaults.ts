@@ -1,6 +1,6 @@
 /** What holds when the file says nothing. The schema shows these to editors, the builders apply them. */
 export const DEFAULTS = {
-  log: { path: "data/tailstock.db", commitIntervalMs: 250 },
+  log: { path: "data/tailstock.db", commitIntervalMs: 250, sealIntervalMs: 300_000, quotaMiB: 10_240, maxAgeDays: 30 },
   dashboard: { enabled: true, host: "127.0.0.1", port: 8080 },
   opcua: { applicationName: "Tailstock", pkiPath: "data/pki" },
   opcuaConnection: {

@@ -32,6 +32,10 @@ export interface LogConfig {
   /** Absolute path of the SQLite file. */
   readonly path: string;
   readonly commitIntervalMs: number;
+  readonly sealIntervalMs: number;
+  readonly quotaBytes: number;
+  /** In the log's own running time. */
+  readonly maxAgeMs: number;
 }
 
 export interface DashboardConfig {

@@ -280,6 +280,28 @@ export const ConfigFileSchema = Type.Object(
         {
           path: Type.Optional(text("The SQLite file, relative to this file.")),
           commitIntervalMs: milliseconds(1, 60_000, "Longest wait for a group commit", DEFAULTS.log.commitIntervalMs),
+          sealIntervalMs: milliseconds(
+            1_000,
+            3_600_000,
+            "Age at which fresh events are sealed into blocks",
+            DEFAULTS.log.sealIntervalMs,
+          ),
+          quotaMiB: Type.Optional(
+            Type.Integer({
+              minimum: 64,
+              maximum: 16_777_216,
+              default: DEFAULTS.log.quotaMiB,
+              description: "Most that the log takes of the disk, in MiB; beyond it the oldest readings are thinned.",
+            }),
+          ),
+          maxAgeDays: Type.Optional(
+            Type.Integer({
+              minimum: 1,
+              maximum: 3_650,
+              default: DEFAULTS.log.maxAgeDays,
+              description: "Days of running after which readings are let go.",
+            }),
+          ),
         },
         closed,
       ),

@@ -1,7 +1,7 @@
-import type { TelemetrySample } from "../../cloud-sync/contract/event.ts";
-import type { SampleValue, ScalarValue } from "../../cloud-sync/contract/sample.ts";
-import { EdgeError } from "../kernel/errors.ts";
-import { ByteReader, ByteWriter } from "./bytes.ts";
+import type { TelemetrySample } from "../../../cloud-sync/contract/event.ts";
+import type { SampleValue, ScalarValue } from "../../../cloud-sync/contract/sample.ts";
+import { EdgeError } from "../../kernel/errors.ts";
+import { ByteReader, ByteWriter } from "../bytes.ts";
 
 /**
  * How the samples of one telemetry event are stored while they are rows: bit-exact and small, for flash wear.

@@ -1,0 +1,304 @@
+import type Database from "better-sqlite3";
+import { type DecodedBlock, decodeBlock } from "../../cloud-sync/contract/block/block.ts";
+import { BlockError } from "../../cloud-sync/contract/block/block-error.ts";
+import type { EventType, StoredEvent } from "../../cloud-sync/contract/event.ts";
+
+export interface BlockMeta {
+  readonly blockId: number;
+  readonly groupNo: number;
+  readonly machineRef: number;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly samples: number;
+  readonly bytes: number;
+  readonly state: "whole" | "thinned" | "corrupt";
+}
+
+export const META_COLUMNS = `block_id AS blockId, group_no AS groupNo, machine_ref AS machineRef, first_seq AS firstSeq,
+  last_seq AS lastSeq, first_offset AS firstOffset, last_offset AS lastOffset, from_ms AS fromMs, to_ms AS toMs,
+  samples, bytes, state`;
+
+/**
+ * Decoded blocks that are kept in memory, by their samples: as many as a group has, for who reads in the order of the
+ * offset touches all of its blocks in turn. A decoded sample takes about 40 bytes, so they are let go when nobody reads on.
+ */
+const KEPT_SAMPLES_MAX = 1_300_000;
+const KEPT_IDLE_MS = 5_000;
+
+/** A sealed event that is not telemetry, as the index has it. */
+interface RareRow {
+  readonly offset: number;
+  readonly machineRef: number;
+  readonly seq: number;
+  readonly kept: string | null;
+}
+
+/** Reads of sealed blocks. A damaged block is passed over and remembered in `damaged`; the rest is served. */
+export class BlockStore {
+  readonly damaged = new Set<number>();
+  readonly #database: Database.Database;
+  readonly #statements = new Map<string, Database.Statement>();
+  readonly #decoded = new Map<number, DecodedBlock>();
+  #decodedSamples = 0;
+  #group: { groupNo: number; order: readonly GroupEntry[] } | undefined;
+  #idle: NodeJS.Timeout | undefined;
+
+  constructor(database: Database.Database) {
+    this.#database = database;
+  }
+
+  /** Blocks were removed or changed, or nobody reads: nothing that was read of them is kept. */
+  forget(): void {
+    clearTimeout(this.#idle);
+    this.#idle = undefined;
+    this.#decoded.clear();
+    this.#decodedSamples = 0;
+    this.#group = undefined;
+  }
+
+  statement(sql: string): Database.Statement {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  machineRef(machineId: string): number | undefined {
+    return this.statement("SELECT machine_ref FROM machine WHERE machine_id = ?").pluck().get(machineId) as
+      | number
+      | undefined;
+  }
+
+  bytesOf(blockId: number): Buffer | undefined {
+    return this.statement("SELECT data FROM block_data WHERE block_id = ?").pluck().get(blockId) as Buffer | undefined;
+  }
+
+  /** undefined when its bytes are damaged, or gone by now. */
+  decoded(blockId: number): DecodedBlock | undefined {
+    const known = this.#decoded.get(blockId);
+    if (known) {
+      this.#idle?.refresh();
+      // The one used last goes last: the oldest is given up first.
+      this.#decoded.delete(blockId);
+      this.#decoded.set(blockId, known);
+      return known;
+    }
+    const bytes = this.bytesOf(blockId);
+    const block = bytes && this.guarded(blockId, () => decodeBlock(bytes));
+    if (!block) return undefined;
+    this.#decoded.set(blockId, block);
+    this.#decodedSamples += block.head.samples;
+    this.#idle ??= setTimeout(() => this.forget(), KEPT_IDLE_MS).unref();
+    this.#idle.refresh();
+    for (const [id, { head }] of this.#decoded) {
+      if (this.#decodedSamples <= KEPT_SAMPLES_MAX || id === blockId) break;
+      this.#decoded.delete(id);
+      this.#decodedSamples -= head.samples;
+    }
+    return block;
+  }
+
+  /** What reading a block gives, or undefined when the block turns out to be damaged. */
+  guarded<T>(blockId: number, read: () => T): T | undefined {
+    try {
+      return this.damaged.has(blockId) ? undefined : read();
+    } catch (error) {
+      if (!(error instanceof BlockError)) throw error;
+      this.damaged.add(blockId);
+      return undefined;
+    }
+  }
+
+  /** Whole blocks of a stream that overlap first ≤ seq ≤ last, ascending. */
+  ofStream(machineRef: number, first: number, last: number, limit: number): BlockMeta[] {
+    return this.statement(`
+      SELECT ${META_COLUMNS} FROM block
+      WHERE machine_ref = ? AND first_seq >= coalesce(
+          (SELECT max(first_seq) FROM block WHERE machine_ref = ? AND first_seq <= ?), 0)
+        AND first_seq <= ? AND last_seq >= ? AND state = 'whole'
+      ORDER BY first_seq LIMIT ?`).all(machineRef, machineRef, first, last, first, limit) as BlockMeta[];
+  }
+
+  /** Blocks of a stream, whatever is left of them, with an event of the time [fromMs, toMs), ascending by seq. */
+  ofTime(machineRef: number, fromMs: number, toMs: number, afterSeq = 0): BlockMeta[] {
+    return this.statement(`
+      SELECT ${META_COLUMNS} FROM block
+      WHERE machine_ref = ? AND to_ms >= ? AND from_ms < ? AND last_seq > ? ORDER BY first_seq`).all(
+      machineRef,
+      fromMs,
+      toMs,
+      afterSeq,
+    ) as BlockMeta[];
+  }
+
+  /** Sealed events of these types (never telemetry) with offset > `offset`. */
+  rareAfter(offset: number, limitEvents: number, types: readonly EventType[]): StoredEvent[] {
+    const rows = this.statement(`
+      SELECT offset, machine_ref AS machineRef, seq, kept FROM event
+      WHERE offset > ? AND type IN (${types.map(() => "?").join(", ")}) ORDER BY offset LIMIT ?`).all(
+      offset,
+      ...types,
+      limitEvents,
+    ) as RareRow[];
+    return rows.flatMap((row) => this.#rare(row) ?? []);
+  }
+
+  /** One machine's sealed events of these types (never telemetry) with first ≤ seq ≤ last, ascending or newest first. */
+  rareOf(
+    machineRef: number,
+    range: { first: number; last: number; limitEvents: number; newestFirst?: boolean },
+    types: readonly EventType[],
+  ): StoredEvent[] {
+    const { first, last, limitEvents, newestFirst } = range;
+    const order = newestFirst ? "DESC" : "ASC";
+    const rows = this.statement(`
+      SELECT offset, machine_ref AS machineRef, seq, kept FROM event
+      WHERE machine_ref = ? AND type IN (${types.map(() => "?").join(", ")}) AND seq BETWEEN ? AND ?
+      ORDER BY seq ${order} LIMIT ?`).all(machineRef, ...types, first, last, limitEvents) as RareRow[];
+    return rows.flatMap((row) => this.#rare(row) ?? []);
+  }
+
+  /** Events whose block is gone, with first ≤ seq ≤ last. */
+  keptOf(machineRef: number, first: number, last: number, limitEvents: number): StoredEvent[] {
+    const rows = this.statement(`
+      SELECT kept FROM event WHERE machine_ref = ? AND seq BETWEEN ? AND ? AND kept IS NOT NULL
+      ORDER BY seq LIMIT ?`)
+      .pluck()
+      .all(machineRef, first, last, limitEvents) as string[];
+    return rows.map((json) => JSON.parse(json) as StoredEvent);
+  }
+
+  /** Events whose block is gone, with from < offset ≤ to. */
+  keptBetween(from: number, to: number): StoredEvent[] {
+    const rows = this.statement("SELECT kept FROM event WHERE offset > ? AND offset <= ? AND kept IS NOT NULL")
+      .pluck()
+      .all(from, to) as string[];
+    return rows.map((json) => JSON.parse(json) as StoredEvent);
+  }
+
+  /** Events whose block is gone, of a time. */
+  keptOfTime(machineRef: number, fromMs: number, toMs: number, afterSeq: number): StoredEvent[] {
+    const rows = this.statement(`
+      SELECT kept FROM event
+      WHERE machine_ref = ? AND seq > ? AND kept IS NOT NULL AND time_ms >= ? AND time_ms < ? ORDER BY seq`)
+      .pluck()
+      .all(machineRef, afterSeq, fromMs, toMs) as string[];
+    return rows.map((json) => JSON.parse(json) as StoredEvent);
+  }
+
+  rollupOf(blockId: number): Buffer | undefined {
+    return this.statement("SELECT data FROM rollup WHERE block_id = ?").pluck().get(blockId) as Buffer | undefined;
+  }
+
+  /** A signal's number in the machine's roll-ups. */
+  signalRef(machineRef: number, name: string): number | undefined {
+    return this.statement("SELECT signal_ref FROM signal WHERE machine_ref = ? AND name = ?")
+      .pluck()
+      .get(machineRef, name) as number | undefined;
+  }
+
+  lastSeq(machineRef: number): number {
+    return this.statement("SELECT last_seq FROM machine WHERE machine_ref = ?").pluck().get(machineRef) as number;
+  }
+
+  /** The first seq of each stream that is still here in a whole block. */
+  firstSeqs(): [string, number][] {
+    return this.statement(`
+      SELECT machine_id, (SELECT first_seq FROM block
+        WHERE block.machine_ref = machine.machine_ref AND state = 'whole' ORDER BY first_seq LIMIT 1) AS first
+      FROM machine WHERE first IS NOT NULL`)
+      .raw()
+      .all() as [string, number][];
+  }
+
+  /** The newest sealed telemetry event of a stream. */
+  newestTelemetry(machineRef: number): StoredEvent | undefined {
+    const ids = this.statement(`
+      SELECT block_id FROM block WHERE machine_ref = ? AND state = 'whole' AND samples > 0
+      ORDER BY first_seq DESC LIMIT 4`)
+      .pluck()
+      .all(machineRef) as number[];
+    for (const blockId of ids) {
+      const block = this.decoded(blockId);
+      const events = block && this.guarded(blockId, () => block.events());
+      const newest = events?.findLast(({ type }) => type === "telemetry");
+      if (newest) return newest;
+    }
+    return undefined;
+  }
+
+  #rare(row: RareRow): StoredEvent | undefined {
+    if (row.kept !== null) return JSON.parse(row.kept) as StoredEvent;
+    const blockId = this.statement(`
+      SELECT block_id FROM block WHERE machine_ref = ? AND first_seq <= ? AND state = 'whole'
+      ORDER BY first_seq DESC LIMIT 1`)
+      .pluck()
+      .get(row.machineRef, row.seq) as number | undefined;
+    if (blockId === undefined) return undefined;
+    const block = this.decoded(blockId);
+    return block && this.guarded(blockId, () => block.rareEvents().find(({ seq }) => seq === row.seq));
+  }
+
+  /** Sealed events with offset > `offset`, ascending, out of one group of blocks; empty when no block has any. */
+  groupAfter(offset: number, limitEvents: number, accept: (type: EventType) => boolean): StoredEvent[] | undefined {
+    const next = this.statement(
+      "SELECT group_no AS groupNo FROM block WHERE last_offset > ? ORDER BY last_offset LIMIT 1",
+    ).get(offset) as { groupNo: number } | undefined;
+    if (!next) return undefined;
+    if (this.#group?.groupNo !== next.groupNo)
+      this.#group = { groupNo: next.groupNo, order: this.#order(next.groupNo) };
+    const { order } = this.#group;
+    const found: StoredEvent[] = [];
+    for (let i = firstPast(order, offset); i < order.length && found.length < limitEvents; i++) {
+      const { blockId, index } = order[i] as GroupEntry;
+      const block = this.decoded(blockId);
+      const event = block && this.guarded(blockId, () => block.events(index, index + 1)[0]);
+      if (event && accept(event.type)) found.push(event);
+    }
+    return found;
+  }
+
+  /** Last offset of the group that has the first event past `offset`. */
+  groupEnd(offset: number): number {
+    return this.statement(`
+      SELECT max(last_offset) FROM block WHERE group_no =
+        (SELECT group_no FROM block WHERE last_offset > ? ORDER BY last_offset LIMIT 1)`)
+      .pluck()
+      .get(offset) as number;
+  }
+
+  #order(groupNo: number): GroupEntry[] {
+    const order: GroupEntry[] = [];
+    const ids = this.statement("SELECT block_id FROM block WHERE group_no = ? AND state = 'whole'")
+      .pluck()
+      .all(groupNo) as number[];
+    for (const blockId of ids) {
+      const block = this.decoded(blockId);
+      const offsets = block && this.guarded(blockId, () => block.eventOffsets());
+      for (const [index, offset] of offsets?.entries() ?? []) order.push({ offset, blockId, index });
+    }
+    return order.sort((a, b) => a.offset - b.offset);
+  }
+}
+
+interface GroupEntry {
+  readonly offset: number;
+  readonly blockId: number;
+  readonly index: number;
+}
+
+function firstPast(order: readonly GroupEntry[], offset: number): number {
+  let low = 0;
+  for (let high = order.length; low < high; ) {
+    const middle = (low + high) >> 1;
+    if ((order[middle] as GroupEntry).offset > offset) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

@@ -1,0 +1,149 @@
+import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { ByteReader, ByteWriter } from "../bytes.ts";
+import { kOf, MODES, modeOf, valueOf } from "../tail/value-modes.ts";
+
+/** One minute of one signal: of its numbers with a status that is not Bad. Minutes are received time / 60,000. */
+export interface MinuteAggregate {
+  readonly minute: number;
+  readonly count: number;
+  readonly min: number;
+  readonly max: number;
+  /** Arithmetic mean, as a float32: it is for looking at. */
+  readonly mean: number;
+}
+
+export const MINUTE_MS = 60_000;
+const BAD = 0x8000_0000;
+const RAW_BYTES_MAX = 8 * 1024 * 1024;
+const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
+
+interface Cell {
+  minute: number;
+  count: number;
+  min: number;
+  max: number;
+  sum: number;
+}
+
+/** Gathers the aggregates of a block's signals while it is being sealed. */
+export class RollupBuilder {
+  readonly #cells = new Map<number, Cell[]>();
+
+  add(signalRef: number, receivedMs: number, value: number, statusCode: number): void {
+    if (statusCode >= BAD || !Number.isFinite(value)) return;
+    const minute = Math.floor(receivedMs / MINUTE_MS);
+    let cells = this.#cells.get(signalRef);
+    if (!cells) {
+      cells = [];
+      this.#cells.set(signalRef, cells);
+    }
+    let cell = cells[cells.length - 1];
+    if (cell === undefined || cell.minute !== minute) {
+      cell = { minute, count: 0, min: value, max: value, sum: 0 };
+      cells.push(cell);
+    }
+    cell.count++;
+    cell.sum += value;
+    if (value < cell.min) cell.min = value;
+    if (value > cell.max) cell.max = value;
+  }
+
+  /**
+   * version u8, signals varint, then for each: signal varint (distance to the one before), cells varint, then for each cell:
+   * minute and count as zigzag distances to the cell before, form u8, min and max as k of a number mode (value-modes.ts) or
+   * float64, mean float32. zstd over all. Begins anew. undefined when there was nothing.
+   */
+  finish(): Buffer | undefined {
+    const cellsBySignal = [...this.#cells].sort((a, b) => a[0] - b[0]);
+    this.#cells.clear();
+    if (cellsBySignal.length === 0) return undefined;
+    const out = new ByteWriter(cellsBySignal.length * 40);
+    out.u8(1);
+    out.varint(cellsBySignal.length);
+    let signalBefore = -1;
+    let minuteBefore = 0;
+    let countBefore = 0;
+    for (const [signal, cells] of cellsBySignal) {
+      out.varint(signal - signalBefore - 1);
+      signalBefore = signal;
+      out.varint(cells.length);
+      let lowBefore = 0;
+      let modeBefore = -1;
+      for (const { minute, count, min, max, sum } of cells) {
+        out.zigzag(minute - minuteBefore);
+        out.zigzag(count - countBefore);
+        minuteBefore = minute;
+        countBefore = count;
+        const isConstant = min === max;
+        const mode = pairMode(min, max);
+        // The form of the pair: its number mode, and whether max is left out.
+        out.u8((mode + 1) | (isConstant ? 0x10 : 0));
+        if (mode < 0) {
+          out.f64(min);
+          if (!isConstant) out.f64(max);
+        } else {
+          const low = kOf(mode, min);
+          out.zigzag(mode === modeBefore ? low - lowBefore : low);
+          if (!isConstant) out.varint(kOf(mode, max) - low);
+          lowBefore = low;
+        }
+        modeBefore = mode;
+        if (!isConstant) out.f32(sum / count);
+      }
+    }
+    return zstdCompressSync(out.take(), COMPRESSION);
+  }
+}
+
+/** The first number mode that gives back both, -1 when none does. */
+function pairMode(min: number, max: number): number {
+  for (let mode = modeOf(min, 0); mode >= 0; mode = modeOf(min, mode + 1))
+    if (!Number.isNaN(kOf(mode, max))) return mode;
+  return -1;
+}
+
+/**
+ * Aggregates of one signal, or of all when none is named.
+ * @throws RangeError and zlib's errors when the bytes are no roll-up
+ */
+export function readRollup(bytes: Uint8Array, only?: number): Map<number, MinuteAggregate[]> {
+  const input = new ByteReader(zstdDecompressSync(bytes, { maxOutputLength: RAW_BYTES_MAX }));
+  const version = input.u8();
+  if (version !== 1) throw new RangeError(`roll-up version ${version}, expected 1`);
+  const signals = input.varint();
+  const found = new Map<number, MinuteAggregate[]>();
+  let signal = -1;
+  let minute = 0;
+  let count = 0;
+  for (let i = 0; i < signals; i++) {
+    signal += input.varint() + 1;
+    const cells = input.varint();
+    const aggregates: MinuteAggregate[] = [];
+    let lowBefore = 0;
+    let modeBefore = -1;
+    for (let cell = 0; cell < cells; cell++) {
+      minute += input.zigzag();
+      count += input.zigzag();
+      const form = input.u8();
+      const isConstant = (form & 0x10) !== 0;
+      const mode = (form & 0x0f) - 1;
+      if (mode >= MODES) throw new RangeError(`number mode ${mode}`);
+      let min: number;
+      let max: number;
+      if (mode < 0) {
+        min = input.f64();
+        max = isConstant ? min : input.f64();
+      } else {
+        const low = input.zigzag() + (mode === modeBefore ? lowBefore : 0);
+        min = valueOf(mode, low);
+        max = isConstant ? min : valueOf(mode, low + input.varint());
+        lowBefore = low;
+      }
+      modeBefore = mode;
+      const mean = isConstant ? min : input.f32();
+      if (only === undefined || only === signal) aggregates.push({ minute, count, min, max, mean });
+    }
+    if (only === undefined || only === signal) found.set(signal, aggregates);
+  }
+  return found;
+}

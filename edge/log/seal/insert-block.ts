@@ -1,0 +1,71 @@
+import type Database from "better-sqlite3";
+import { blockHash, readBlockHead } from "../../../cloud-sync/contract/block/block.ts";
+import type { EventType } from "../../../cloud-sync/contract/event.ts";
+
+export interface RareEntry {
+  readonly offset: number;
+  readonly seq: number;
+  readonly type: EventType;
+  readonly timeMs: number;
+}
+
+/** What is written for one block, in the transaction that seals it. */
+export interface SealedBlock {
+  readonly bytes: Buffer;
+  readonly rare: readonly RareEntry[];
+  readonly rollup: Buffer | undefined;
+}
+
+const statements = new WeakMap<
+  Database.Database,
+  Record<"block" | "data" | "rollup" | "event" | "machine", Database.Statement>
+>();
+
+/** @returns the block's hash, which the stream's next block carries */
+export function insertBlock(
+  database: Database.Database,
+  place: { readonly machineRef: number; readonly groupNo: number; readonly runMs: number },
+  { bytes, rare, rollup }: SealedBlock,
+): Buffer {
+  const { machineRef, groupNo, runMs } = place;
+  const statement = statementsOf(database);
+  const head = readBlockHead(bytes);
+  const hash = blockHash(bytes);
+  const blockId = statement.block.run(
+    groupNo,
+    machineRef,
+    head.firstSeq,
+    head.lastSeq,
+    head.firstOffset,
+    head.lastOffset,
+    head.fromMs,
+    head.toMs,
+    head.samples,
+    bytes.length,
+    hash,
+    head.previousHash,
+    Math.floor(runMs),
+  ).lastInsertRowid;
+  statement.data.run(blockId, bytes);
+  if (rollup) statement.rollup.run(blockId, rollup);
+  for (const { offset, seq, type, timeMs } of rare) statement.event.run(offset, machineRef, seq, type, timeMs);
+  statement.machine.run(head.lastSeq, hash, machineRef);
+  return hash;
+}
+
+function statementsOf(database: Database.Database) {
+  let found = statements.get(database);
+  if (!found) {
+    found = {
+      block: database.prepare(`
+        INSERT INTO block (group_no, machine_ref, first_seq, last_seq, first_offset, last_offset, from_ms, to_ms, samples,
+          bytes, hash, previous_hash, sealed_run_ms, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'whole')`),
+      data: database.prepare("INSERT INTO block_data (block_id, data) VALUES (?, ?)"),
+      rollup: database.prepare("INSERT INTO rollup (block_id, data) VALUES (?, ?)"),
+      event: database.prepare("INSERT INTO event (offset, machine_ref, seq, type, time_ms) VALUES (?, ?, ?, ?, ?)"),
+      machine: database.prepare("UPDATE machine SET last_seq = ?, last_hash = ? WHERE machine_ref = ?"),
+    };
+    statements.set(database, found);
+  }
+  return found;
+}

@@ -1,0 +1,273 @@
+import type Database from "better-sqlite3";
+import { chunkHead, decodeChunkBody, type SectionHead } from "./chunk.ts";
+import { type SlotHead, SlotTable, slotBody, slotHead } from "./slots.ts";
+
+export interface TailChunk {
+  readonly number: number;
+  /** Number of the first chunk of its chain. */
+  readonly chain: number;
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+  readonly samples: number;
+  readonly appendedMs: number;
+  readonly slots: readonly number[];
+  readonly sections: readonly SectionHead[];
+  readonly raw: Buffer;
+  /** Damaged, or of a chain with a damaged chunk before it: then there are no sections. */
+  readonly isLost: boolean;
+}
+
+interface Chain {
+  readonly ids: string[];
+  readonly lastSeqs: number[];
+  isBroken: boolean;
+}
+
+interface Mark {
+  readonly closedChunk: number;
+  readonly sealedChunk: number;
+  readonly sealedOffset: number;
+  readonly sealedSlot: number;
+}
+
+/**
+ * What this process knows of the tail: every chunk that is not sealed, decompressed. `refresh` brings it up to the
+ * snapshot that the connection's transaction sees; what this process itself appends is added after its commit.
+ */
+export class Tail {
+  readonly #database: Database.Database;
+  readonly #slots: SlotTable;
+  readonly #markStatement: Database.Statement;
+  readonly #machines: Database.Statement;
+  readonly #slotCount: Database.Statement;
+  readonly #chains = new Map<number, Chain>();
+  readonly #lastSeqs = new Map<string, number>();
+  readonly #live = new Set<number>();
+  #chunks: TailChunk[] = [];
+  #mark: Mark = { closedChunk: 0, sealedChunk: -1, sealedOffset: 0, sealedSlot: -1 };
+  #slotsKnown = 0;
+  #lastSlot = -1;
+  #dataVersion = -1;
+
+  constructor(database: Database.Database) {
+    this.#database = database;
+    this.#slots = new SlotTable(database);
+    this.#markStatement = database.prepare(`
+      SELECT closed_chunk AS closedChunk, sealed_chunk AS sealedChunk, sealed_offset AS sealedOffset,
+        sealed_slot AS sealedSlot FROM mark`);
+    this.#machines = database.prepare("SELECT machine_id, last_seq FROM machine").raw();
+    this.#slotCount = database.prepare("SELECT coalesce(max(slot) + 1, 0) FROM tail").pluck();
+  }
+
+  /** Chunks that are not sealed, in order. */
+  get chunks(): readonly TailChunk[] {
+    return this.#chunks;
+  }
+
+  get closedChunk(): number {
+    return this.#mark.closedChunk;
+  }
+
+  get sealedChunk(): number {
+    return this.#mark.sealedChunk;
+  }
+
+  get lastChunk(): number {
+    return this.#chunks.at(-1)?.number ?? this.#mark.sealedChunk;
+  }
+
+  /** Slot of the last part of the chunk. */
+  slotOf(chunk: number): number {
+    return this.#chunks.find(({ number }) => number === chunk)?.slots.at(-1) ?? this.#mark.sealedSlot;
+  }
+
+  /** Offset of the newest event, 0 when there is none. */
+  head(): number {
+    return this.#chunks.at(-1)?.lastOffset ?? this.#mark.sealedOffset;
+  }
+
+  /** Machines and their newest seq, sealed or not. */
+  get lastSeqs(): ReadonlyMap<string, number> {
+    return this.#lastSeqs;
+  }
+
+  /** Index of the first chunk with this number or a higher one. */
+  indexOf(number: number): number {
+    const first = this.#chunks[0]?.number ?? 0;
+    return Math.min(this.#chunks.length, Math.max(0, number - first));
+  }
+
+  /** Index of the first chunk with an event past `offset`. */
+  indexAfter(offset: number): number {
+    let low = 0;
+    for (let high = this.#chunks.length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if ((this.#chunks[middle] as TailChunk).lastOffset > offset) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  /** Takes over what other connections wrote, as this connection's transaction sees it. */
+  refresh(): void {
+    const dataVersion = this.#database.pragma("data_version", { simple: true }) as number;
+    if (dataVersion === this.#dataVersion) return;
+    this.reload();
+    this.#dataVersion = dataVersion;
+  }
+
+  /** The same, whether another connection wrote or this one did. */
+  reload(): void {
+    const mark = this.#markStatement.get() as Mark;
+    const isFirst = this.#mark.sealedChunk < 0;
+    if (mark.sealedChunk !== this.#mark.sealedChunk) this.#sealed(mark);
+    this.#mark = mark;
+    if (isFirst) this.#load();
+    else while (this.#follow());
+  }
+
+  /** Everything that this process thinks it knows may be wrong: it is read anew at the next refresh. */
+  forget(): void {
+    this.#chunks = [];
+    this.#chains.clear();
+    this.#live.clear();
+    this.#lastSeqs.clear();
+    this.#mark = { closedChunk: 0, sealedChunk: -1, sealedOffset: 0, sealedSlot: -1 };
+    this.#lastSlot = -1;
+    this.#dataVersion = -1;
+  }
+
+  /** Writes a chunk's slots; `add` follows once they are committed. */
+  write(slots: readonly Buffer[]): number[] {
+    let last = this.#lastSlot;
+    let count = this.#slotsKnown;
+    const taken: number[] = [];
+    for (const data of slots) {
+      let slot = last + 1 < count ? last + 1 : 0;
+      if (count === 0 || this.#live.has(slot) || taken.includes(slot)) slot = count++;
+      this.#slots.write(slot, data, slot >= this.#slotsKnown);
+      taken.push(slot);
+      last = slot;
+    }
+    return taken;
+  }
+
+  add(chunk: TailChunk): void {
+    this.#chunks.push(chunk);
+    for (const slot of chunk.slots) {
+      this.#live.add(slot);
+      this.#slotsKnown = Math.max(this.#slotsKnown, slot + 1);
+    }
+    this.#lastSlot = chunk.slots.at(-1) ?? this.#lastSlot;
+    for (const section of chunk.sections) {
+      const lastSeq = section.firstSeq + section.events - 1;
+      if (lastSeq > (this.#lastSeqs.get(section.machineId) ?? 0)) this.#lastSeqs.set(section.machineId, lastSeq);
+    }
+  }
+
+  /** Gives back the slots that a long time without sealing has added; for the transaction that seals. */
+  trim(sealedSlot: number, liveAfter: number): void {
+    const keep = Math.max(64, 4 * liveAfter);
+    if (this.#slotsKnown <= keep || sealedSlot >= keep) return;
+    for (const { number, slots } of this.#chunks)
+      if (number > this.#mark.closedChunk && slots.some((s) => s >= keep)) return;
+    this.#slots.trim(keep);
+  }
+
+  #sealed({ sealedChunk, sealedSlot }: Mark): void {
+    this.#chunks = this.#chunks.filter(({ number }) => number > sealedChunk);
+    this.#live.clear();
+    for (const { slots } of this.#chunks) for (const slot of slots) this.#live.add(slot);
+    const chains = new Set(this.#chunks.map(({ chain }) => chain));
+    // A chain begins after the chunk up to which the one before was closed, so a sealed one is not continued.
+    for (const chain of this.#chains.keys()) if (!chains.has(chain)) this.#chains.delete(chain);
+    for (const [machineId, lastSeq] of this.#machines.all() as [string, number][]) {
+      if (lastSeq > (this.#lastSeqs.get(machineId) ?? 0)) this.#lastSeqs.set(machineId, lastSeq);
+    }
+    if (this.#chunks.length === 0) this.#lastSlot = sealedSlot;
+    this.#slotsKnown = this.#slotCount.get() as number;
+  }
+
+  /** The first look: finds the live chunks among all slots. */
+  #load(): void {
+    const { sealedChunk } = this.#mark;
+    const places = new Map<number, { parts: number; slots: (number | undefined)[] }>();
+    let newest = sealedChunk;
+    for (const [slot, head] of this.#slots.heads().entries()) {
+      if (!head || head.chunk <= sealedChunk || head.part >= head.parts) continue;
+      const place = places.get(head.chunk) ?? { parts: head.parts, slots: [] };
+      place.slots[head.part] = slot;
+      places.set(head.chunk, place);
+      newest = Math.max(newest, head.chunk);
+    }
+    for (let chunk = sealedChunk + 1; chunk <= newest; chunk++) {
+      const place = places.get(chunk);
+      const slots = Array.from({ length: place?.parts ?? 0 }, (_, part) => place?.slots[part]);
+      const bodies = slots.map((slot) => slotBody(slot === undefined ? EMPTY : (this.#slots.read(slot) ?? EMPTY)));
+      this.#take(
+        chunk,
+        slots.filter((slot) => slot !== undefined),
+        bodies,
+      );
+    }
+  }
+
+  /** The chunk after the last one, if it is there. */
+  #follow(): boolean {
+    const wanted = this.lastChunk + 1;
+    const slots: number[] = [];
+    const bodies: (Uint8Array | undefined)[] = [];
+    let last = this.#lastSlot;
+    let count = this.#slotsKnown;
+    for (let part = 0, parts = 1; part < parts; part++) {
+      const isNext = (head: SlotHead | undefined): boolean => head?.chunk === wanted && head.part === part;
+      const around = last + 1 < count ? last + 1 : 0;
+      let data = count === 0 ? undefined : this.#slots.read(around);
+      let slot = around;
+      if (data === undefined || !isNext(slotHead(data))) {
+        data = this.#slots.read(count);
+        slot = count;
+        if (data === undefined || !isNext(slotHead(data))) return false;
+        count++;
+      }
+      parts = slotHead(data)?.parts ?? 1;
+      slots.push(slot);
+      bodies.push(slotBody(data));
+      last = slot;
+    }
+    this.#take(wanted, slots, bodies);
+    return true;
+  }
+
+  #take(number: number, slots: readonly number[], bodies: readonly (Uint8Array | undefined)[]): void {
+    const before = this.head();
+    const whole = bodies.length > 0 && bodies.every((body) => body !== undefined) ? Buffer.concat(bodies) : undefined;
+    try {
+      if (!whole) throw new RangeError("a slot of the chunk is damaged");
+      const head = chunkHead(whole);
+      const lastOffset = head.firstOffset + head.events - 1;
+      const rest = { number, chain: head.chain, lastOffset, samples: head.samples, slots };
+      let chain = this.#chains.get(head.chain);
+      if (!chain) {
+        chain = { ids: [], lastSeqs: [], isBroken: number !== head.chain };
+        this.#chains.set(head.chain, chain);
+      }
+      try {
+        if (chain.isBroken) throw new RangeError("a chunk before it in its chain is damaged");
+        this.add({ ...head, ...rest, ...decodeChunkBody(whole, chain), isLost: false });
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+        chain.isBroken = true;
+        this.add({ ...head, ...rest, sections: [], raw: EMPTY, isLost: true });
+      }
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      // Whose chain it was can't be told: none may go on over it.
+      for (const chain of this.#chains.values()) chain.isBroken = true;
+      const place = { firstOffset: before + 1, lastOffset: before, samples: 0, appendedMs: 0, slots };
+      this.add({ number, chain: number, ...place, sections: [], raw: EMPTY, isLost: true });
+    }
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
