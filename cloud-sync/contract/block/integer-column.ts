@@ -1,0 +1,165 @@
+import { fairBits } from "./adaptive-bit.ts";
+import { malformed } from "./block-error.ts";
+import { IntegerCode } from "./integer-code.ts";
+import { INTEGER_MAX, Predictor, SMOOTHED_MAX, SMOOTHINGS, type Smoothing } from "./predictor.ts";
+import { type Coder, directNumber } from "./range-coder.ts";
+import type { RangeEncoder } from "./range-encoder.ts";
+
+/**
+ * A column of integers: the first as it is; of the others first + step * m, where step is the largest that divides all
+ * differences; m is predicted, what is left over is coded. Held values (a slow sensor that is polled often) are told by a
+ * bit each before the prediction, which then sees the changes only.
+ */
+export interface IntegerPlan {
+  readonly smoothing: number;
+  readonly holds: boolean;
+  readonly step: number;
+}
+const HOLD_HISTORY = 16;
+
+/** @param integers encoding: read; decoding: filled */
+export function codeIntegers(coder: Coder, integers: Float64Array, planned: IntegerPlan): void {
+  if (integers.length === 0) return;
+  const smoothingNumber = coder.direct(planned.smoothing, 4);
+  const holds = coder.direct(planned.holds ? 1 : 0, 1) === 1;
+  const isStepped = coder.direct(planned.step === 1 ? 0 : 1, 1) === 1;
+  const step = isStepped ? directNumber(coder, planned.step) : 1;
+  const first = codeFirst(coder, integers[0] as number);
+  integers[0] = first;
+  const smoothing = SMOOTHINGS[smoothingNumber];
+  if (smoothing === undefined || step < 1) throw malformed(`smoothing ${smoothingNumber}, step ${step}`);
+  codeRest(coder, integers, smoothing, holds, first, step);
+}
+
+function codeRest(
+  coder: Coder,
+  integers: Float64Array,
+  smoothing: Smoothing,
+  holds: boolean,
+  first: number,
+  step: number,
+): void {
+  const code = new IntegerCode();
+  const predictor = new Predictor(smoothing);
+  const holdBits = fairBits(HOLD_HISTORY);
+  const decoding = coder.decoding;
+  let previous = 0;
+  let history = 0;
+  for (let i = 1; i < integers.length; i++) {
+    const wanted = decoding ? 0 : ((integers[i] as number) - first) / step;
+    if (holds) {
+      const held = coder.bit(holdBits, history, wanted === previous ? 1 : 0);
+      history = ((history << 1) | held) & (HOLD_HISTORY - 1);
+      if (held === 1) {
+        integers[i] = first + step * previous;
+        continue;
+      }
+    }
+    const predicted = predictor.next();
+    const mean16 = code.mean16;
+    const m = predicted + code.code(coder, wanted - predicted);
+    predictor.follow(m, predicted, mean16);
+    previous = m;
+    const integer = first + step * m;
+    if (integer > INTEGER_MAX || integer < -INTEGER_MAX) throw malformed(`the integer ${integer} is too large`);
+    integers[i] = integer;
+  }
+}
+
+function codeFirst(coder: Coder, value: number): number {
+  const negative = coder.direct(value < 0 ? 1 : 0, 1);
+  const magnitude = directNumber(coder, Math.abs(value));
+  if (magnitude > INTEGER_MAX) throw malformed(`the integer ${magnitude} is too large`);
+  return negative === 1 ? -magnitude : magnitude;
+}
+
+/** Encodes in the way that promises the fewest bits. @param scratch an encoder to try on */
+export function encodeIntegers(coder: Coder, integers: Float64Array, scratch: RangeEncoder): void {
+  const { step, held, largest } = survey(integers);
+  const steps = integers.map((integer) => (integer - (integers[0] as number)) / step);
+  const flowing: IntegerPlan = { smoothing: bestSmoothing(steps, largest), holds: false, step };
+  if (held < 0.12 * integers.length) {
+    codeIntegers(coder, integers, flowing);
+    return;
+  }
+  const changes = steps.filter((m, i) => i === 0 || m !== steps[i - 1]);
+  const holding: IntegerPlan = { smoothing: bestSmoothing(changes, largest), holds: true, step };
+  const isHolding =
+    held > 0.9 * integers.length || trialBytes(scratch, integers, holding) < trialBytes(scratch, integers, flowing);
+  codeIntegers(coder, integers, isHolding ? holding : flowing);
+}
+
+function trialBytes(scratch: RangeEncoder, integers: Float64Array, plan: IntegerPlan): number {
+  scratch.reset();
+  codeIntegers(scratch, integers, plan);
+  return scratch.estimatedBytes;
+}
+
+function survey(integers: Float64Array): { step: number; held: number; largest: number } {
+  let step = 0;
+  let held = 0;
+  let largest = 0;
+  const first = integers[0] as number;
+  let previous = first;
+  for (let i = 1; i < integers.length; i++) {
+    const integer = integers[i] as number;
+    if (integer === previous) held++;
+    else {
+      previous = integer;
+      const distance = Math.abs(integer - first);
+      if (step !== 1) step = commonDivisor(distance, step);
+      if (distance > largest) largest = distance;
+    }
+  }
+  return { step: step || 1, held, largest };
+}
+
+function commonDivisor(a: number, b: number): number {
+  let x = a;
+  let y = b;
+  while (y > 0) [x, y] = [y, x % y];
+  return x;
+}
+
+/** Neighbours of each first guess, tried when it is the best of these. */
+const NEIGHBOURS: Readonly<Record<number, readonly number[]>> = {
+  0: [2, 6],
+  1: [6, 10, 7],
+  3: [2, 4, 8],
+  5: [4, 9, 11],
+};
+
+function bestSmoothing(steps: Float64Array, largest: number): number {
+  if (largest > SMOOTHED_MAX || steps.length < 4) return 0;
+  let best = 0;
+  let bestCost = Number.POSITIVE_INFINITY;
+  const attempt = (smoothing: number): void => {
+    const cost = costOf(steps, SMOOTHINGS[smoothing] as Smoothing);
+    if (cost < bestCost) {
+      best = smoothing;
+      bestCost = cost;
+    }
+  };
+  for (const guess of [0, 1, 3, 5]) attempt(guess);
+  for (const neighbour of NEIGHBOURS[best] ?? []) attempt(neighbour);
+  return best;
+}
+
+const LOG_SIZE = 1024;
+const LOG = Float64Array.from({ length: LOG_SIZE }, (_, size) => Math.log2(1 + size));
+
+/** About how many bits the residuals take. */
+function costOf(steps: Float64Array, smoothing: Smoothing): number {
+  const predictor = new Predictor(smoothing);
+  let cost = 0;
+  let mean16 = 16;
+  for (let i = 1; i < steps.length; i++) {
+    const m = steps[i] as number;
+    const predicted = predictor.next();
+    const size = Math.abs(m - predicted);
+    cost += size < LOG_SIZE ? (LOG[size] as number) : Math.log2(size);
+    predictor.follow(m, predicted, mean16);
+    mean16 += ((size > 16_777_216 ? 268_435_456 : size * 16) - mean16) >> 4;
+  }
+  return cost;
+}
