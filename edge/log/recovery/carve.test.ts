@@ -1,0 +1,346 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import Database from "better-sqlite3";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { tempFolder } from "../../../test/support/temp-folder.ts";
+import { type CarvedRecord, type CarveOptions, type Carving, carveRecords } from "./carve.ts";
+import { readBytes } from "./read-bytes.ts";
+import type { StoredValue } from "./record-format.ts";
+
+const MARK = "a row of ours";
+const SIZES_BYTES = [10, 50, 4_000, 200, 4_060, 4_061, 900, 20_000, 33, 300_000, 70, 1_500, 120];
+
+/** A row as carving should give it; the rowid's own column is stored as null. */
+function valuesOf(rowid: number): StoredValue[] {
+  const data = Buffer.alloc(
+    SIZES_BYTES[rowid % SIZES_BYTES.length] ?? 0,
+    createHash("sha256").update(`${rowid}`).digest(),
+  );
+  const integers = [0, 1, -5, 300, -70_000, 2 ** 40, -(2n ** 62n), 2n ** 63n - 1n];
+  return [null, MARK, integers[rowid % 8] ?? null, rowid / 8, rowid % 5 === 0 ? null : `Größe ${rowid} ✓`, data];
+}
+
+interface Made {
+  readonly path: string;
+  readonly pageSizeBytes: number;
+  /** For each row the pages that hold it, as SQLite's own dbstat table tells. */
+  readonly pagesOfRow: ReadonlyMap<number, Set<number>>;
+}
+
+function make(options: { rows?: number; pageSizeBytes?: number } = {}): Made {
+  const { rows = 120, pageSizeBytes = 4_096 } = options;
+  const path = join(tempFolder(), "made.db");
+  const database = openNew(path, pageSizeBytes);
+  const other = database.prepare("INSERT INTO other (name, data) VALUES (?, ?)");
+  insertRows(database, 1, rows);
+  for (let n = 0; n < 50; n++) other.run(`name ${n}`, Buffer.alloc(700, n));
+  database.pragma("wal_checkpoint(TRUNCATE)");
+  const pagesOfRow = pagesOfRows(database);
+  database.close();
+  expect(pagesOfRow.size).toBe(rows);
+  return { path, pageSizeBytes, pagesOfRow };
+}
+
+function openNew(path: string, pageSizeBytes = 4_096): Database.Database {
+  const database = new Database(path);
+  database.pragma(`page_size = ${pageSizeBytes}`);
+  database.pragma("journal_mode = WAL");
+  database.pragma("wal_autocheckpoint = 0");
+  database.exec(`
+    CREATE TABLE row (id INTEGER PRIMARY KEY, mark TEXT, number INTEGER, real REAL, text TEXT, data BLOB);
+    CREATE INDEX row_text ON row (text);
+    CREATE TABLE other (name TEXT PRIMARY KEY, data BLOB) WITHOUT ROWID`);
+  return database;
+}
+
+function insertRows(database: Database.Database, from: number, to: number): void {
+  const insert = database.prepare("INSERT INTO row VALUES (?, ?, ?, ?, ?, ?)");
+  database.transaction(() => {
+    for (let id = from; id <= to; id++) insert.run(id, ...valuesOf(id).slice(1));
+  })();
+}
+
+function pagesOfRows(database: Database.Database): Map<number, Set<number>> {
+  const stat = database.prepare("SELECT path, pageno, pagetype, ncell FROM dbstat WHERE name = 'row' ORDER BY path");
+  const pages = stat.all() as { path: string; pageno: number; pagetype: string; ncell: number }[];
+  const rowids = database.prepare("SELECT id FROM row ORDER BY id").pluck().all() as number[];
+  const rowOfCell = new Map<string, number>();
+  const found = new Map<number, Set<number>>();
+  let n = 0;
+  for (const leaf of pages.filter(({ pagetype }) => pagetype === "leaf"))
+    for (let cell = 0; cell < leaf.ncell; cell++) {
+      const rowid = rowids[n++] ?? 0;
+      rowOfCell.set(`${leaf.path}${cell.toString(16).padStart(3, "0")}`, rowid);
+      found.set(rowid, new Set([leaf.pageno]));
+    }
+  for (const { path, pageno } of pages.filter(({ pagetype }) => pagetype === "overflow"))
+    found.get(rowOfCell.get(path.split("+")[0] ?? "") ?? 0)?.add(pageno);
+  return found;
+}
+
+function isOurs({ values }: CarvedRecord): boolean {
+  return values.length === 6 && values[1] === MARK;
+}
+
+function carve(path: string, options?: CarveOptions): { rows: Map<number, CarvedRecord[]>; carving: Carving } {
+  const carving = carveRecords(path, options);
+  const rows = new Map<number, CarvedRecord[]>();
+  for (const record of carving)
+    if (isOurs(record)) rows.set(Number(record.rowid), [...(rows.get(Number(record.rowid)) ?? []), record]);
+  return { rows, carving };
+}
+
+/** What is whole is there, exactly; `damaged` are the pages that were touched. */
+function expectIntactRows({ pagesOfRow }: Made, rows: Map<number, CarvedRecord[]>, damaged: Set<number>): void {
+  const missing = [...pagesOfRow]
+    .filter(([, pages]) => ![...pages].some((page) => damaged.has(page)))
+    .map(([rowid]) => rowid)
+    .filter((rowid) => !rows.get(rowid)?.some((record) => record.complete && isRow(record, rowid)));
+  expect(missing).toEqual([]);
+}
+
+/** Compared without the test runner's own, slow, way with large buffers. */
+function isRow({ values }: CarvedRecord, rowid: number): boolean {
+  return isDeepStrictEqual(values, valuesOf(rowid));
+}
+
+function damageOf(made: Made, change: (bytes: Buffer) => number[]): { path: string; damaged: Set<number> } {
+  const bytes = readFileSync(made.path);
+  const touched = change(bytes);
+  const path = `${made.path}-damaged`;
+  writeFileSync(path, bytes);
+  return { path, damaged: new Set(touched.map((at) => Math.floor(at / made.pageSizeBytes) + 1)) };
+}
+
+test.each([512, 4_096, 65_536])("an intact file of %i-byte pages gives each row exactly once", (pageSizeBytes) => {
+  const made = make({ pageSizeBytes });
+  const { rows, carving } = carve(made.path);
+  expectIntactRows(made, rows, new Set());
+  expect([...rows.values()].map((each) => each.length)).toEqual(Array(120).fill(1));
+  expect(carving.report).toMatchObject({ pageSizeBytes, badPages: 0, brokenCells: 0, incompleteRecords: 0 });
+  // Three of the schema's own beside ours; the table without rowids is not among them.
+  expect(carving.report.records).toBe(rows.size + 3);
+  expect([...carving].filter(isOurs)).toHaveLength(120);
+});
+
+test.each([512, 1_024, 4_096, 65_536])("no header, no first page: the size of %i bytes is found", (pageSizeBytes) => {
+  const made = make({ pageSizeBytes });
+  for (const zeroedBytes of [100, pageSizeBytes]) {
+    const { path, damaged } = damageOf(made, (bytes) => {
+      bytes.fill(0, 0, zeroedBytes);
+      return [0];
+    });
+    const { rows, carving } = carve(path);
+    expect(carving.report.pageSizeBytes).toBe(pageSizeBytes);
+    expectIntactRows(made, rows, damaged);
+    expect(rows.size).toBe(120);
+  }
+});
+
+test("a header that lies about page size and reserved bytes is not believed; a size that is given is only tried", () => {
+  const made = make();
+  const { path } = damageOf(made, (bytes) => {
+    bytes.writeUInt16BE(8_192, 16);
+    bytes[20] = 64;
+    return [0];
+  });
+  const { rows, carving } = carve(path, { pageSizeBytes: 1_024 });
+  expect(carving.report.pageSizeBytes).toBe(4_096);
+  expectIntactRows(made, rows, new Set());
+});
+
+test("4 KiB holes of zeros or noise anywhere: every row whose own pages are intact is found", () => {
+  const made = make();
+  const length = readFileSync(made.path).length;
+  const hole = fc.tuple(fc.integer({ min: 0, max: length - 4_096 }), fc.option(fc.integer()));
+  fc.assert(
+    fc.property(fc.array(hole, { minLength: 1, maxLength: 12 }), (holes) => {
+      const { path, damaged } = damageOf(made, (bytes) =>
+        holes.flatMap(([at, noise]) => {
+          bytes.fill(noise === null ? 0 : createHash("sha512").update(`${noise}`).digest(), at, at + 4_096);
+          return [at, at + 4_095];
+        }),
+      );
+      expectIntactRows(made, carve(path).rows, damaged);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("flipped bits everywhere: nothing throws, and every row whose own pages are intact is found", () => {
+  const made = make({ rows: 60 });
+  const bits = readFileSync(made.path).length * 8;
+  // Where structure is: the first bytes of pages, besides anywhere.
+  const anyBit = fc.oneof(
+    fc.integer({ min: 0, max: bits - 1 }),
+    fc
+      .tuple(fc.integer({ min: 0, max: bits / 8 / 4_096 - 1 }), fc.integer({ min: 0, max: 400 }))
+      .map(([p, bit]) => p * 32_768 + bit),
+  );
+  fc.assert(
+    fc.property(fc.array(anyBit, { minLength: 1, maxLength: 200 }), (flips) => {
+      const { path, damaged } = damageOf(made, (bytes) =>
+        flips.map((bit) => {
+          bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+          return bit >> 3;
+        }),
+      );
+      expectIntactRows(made, carve(path).rows, damaged);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("any bytes at all, with any WAL, throw nothing", () => {
+  const folder = tempFolder();
+  const path = join(folder, "noise.db");
+  const leaves = fc.uint8Array({ maxLength: 3_000 }).map((bytes) => Uint8Array.of(0x0d, 0, 0, 0, 9, ...bytes));
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.uint8Array({ maxLength: 5_000 }), leaves),
+      fc.uint8Array({ maxLength: 2_000 }),
+      (db, wal) => {
+        writeFileSync(path, db);
+        writeFileSync(`${path}-wal`, wal);
+        for (const record of carveRecords(path)) expect(record.values.length).toBeGreaterThan(0);
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+test("a truncated file gives what lies before the cut, and cut records up to it", () => {
+  const made = make();
+  const length = readFileSync(made.path).length;
+  for (const keptBytes of [length - 1, length - 4_096 * 30 + 17, 4_096 * 40, 300_000, 5_000, 100, 1, 0]) {
+    const path = `${made.path}-cut`;
+    writeFileSync(path, readFileSync(made.path));
+    truncateSync(path, keptBytes);
+    const lost = new Set<number>();
+    for (let page = Math.floor(keptBytes / 4_096) + 1; page <= length / 4_096; page++) lost.add(page);
+    const { rows, carving } = carve(path);
+    expectIntactRows(made, rows, lost);
+    for (const [rowid, [record]] of rows) {
+      if (record?.complete !== false) continue;
+      const whole = valuesOf(rowid);
+      expect(record.values.slice(0, 5)).toEqual(whole.slice(0, 5));
+      const data = record.values[5];
+      if (Buffer.isBuffer(data)) expect(data).toEqual((whole[5] as Buffer).subarray(0, data.length));
+      else expect(data).toBeNull();
+    }
+    expect(carving.report.pages).toBe(Math.ceil(keptBytes / 4_096));
+  }
+});
+
+test("a chain of overflow pages that goes round, or out of the file, ends", () => {
+  const made = make();
+  const [rowid, pages] = [...made.pagesOfRow].find(([id]) => id % SIZES_BYTES.length === 9) ?? [0, new Set<number>()];
+  const overflow = [...pages].slice(1);
+  const [first = 0, second = 0] = overflow;
+  for (const target of [first, 0xfffffff0, 1, 0]) {
+    const { path, damaged } = damageOf(made, (bytes) => {
+      bytes.writeUInt32BE(target, (second - 1) * 4_096);
+      return [(second - 1) * 4_096];
+    });
+    const { rows } = carve(path);
+    expect(rows.get(rowid)).toMatchObject([{ complete: false }]);
+    expectIntactRows(made, rows, damaged);
+  }
+});
+
+test("records larger than the limit are left out", () => {
+  const made = make();
+  const { rows, carving } = carve(made.path, { recordBytesMax: 250_000 });
+  expect(rows.size).toBe(120 - [...made.pagesOfRow.keys()].filter((id) => id % SIZES_BYTES.length === 9).length);
+  expect(carving.report.brokenCells + carving.report.badPages).toBeGreaterThan(0);
+});
+
+test("pages in the WAL stand for those in the file", () => {
+  const folder = tempFolder();
+  const database = openNew(join(folder, "a.db"));
+  insertRows(database, 1, 60);
+  database.pragma("wal_checkpoint(TRUNCATE)");
+  insertRows(database, 61, 90);
+  database.prepare("UPDATE row SET real = 99.5 WHERE id = 7").run();
+  const copy = copyOf(database, join(folder, "copy"));
+  const { rows } = carve(copy);
+  for (let id = 1; id <= 90; id++) expect(rows.get(id)).toHaveLength(1);
+  expect(rows.get(7)?.[0]?.values[3]).toBe(99.5);
+  // The whole file gone, the WAL alone: what was written since, also when its header is gone too.
+  writeFileSync(copy, "");
+  const wal = readFileSync(`${copy}-wal`);
+  for (const damage of [0, 32]) {
+    writeFileSync(`${copy}-wal`, wal.fill(0, 0, damage));
+    const alone = carve(copy).rows;
+    for (let id = 62; id <= 90; id++) expect(alone.get(id)?.some((record) => isRow(record, id))).toBe(true);
+  }
+  database.close();
+});
+
+test("a bad frame in the WAL costs its own page only; pages whose commit is lost are given and said to be uncommitted", () => {
+  const folder = tempFolder();
+  const database = openNew(join(folder, "a.db"));
+  database.pragma("wal_checkpoint(TRUNCATE)");
+  insertRows(database, 1, 40);
+  insertRows(database, 41, 80);
+  const pagesOfRow = pagesOfRows(database);
+  const copy = copyOf(database, join(folder, "copy"));
+  const wal = readFileSync(`${copy}-wal`);
+  const frames = (wal.length - 32) / 4_120;
+  const pageOf = (frame: number): number => wal.readUInt32BE(32 + (frame - 1) * 4_120);
+  for (const frame of [1, 30, 100, frames]) {
+    const damaged = Buffer.from(wal);
+    damaged[32 + (frame - 1) * 4_120 + 600] = (damaged[32 + (frame - 1) * 4_120 + 600] ?? 0) ^ 4;
+    writeFileSync(`${copy}-wal`, damaged);
+    const { rows } = carve(copy);
+    for (const [rowid, pages] of pagesOfRow) {
+      if (pages.has(pageOf(frame))) continue;
+      const found = rows.get(rowid)?.find(({ complete }) => complete);
+      expect(found && isRow(found, rowid)).toBe(true);
+      expect(found?.uncommitted).toBe(frame === frames && rowid > 40);
+    }
+  }
+  database.close();
+});
+
+test("pages of before the WAL was begun anew help where the file's own are gone", () => {
+  const folder = tempFolder();
+  const database = openNew(join(folder, "a.db"));
+  insertRows(database, 1, 40);
+  database.pragma("wal_checkpoint(RESTART)");
+  insertRows(database, 41, 42);
+  const copy = copyOf(database, join(folder, "copy"));
+  writeFileSync(copy, Buffer.alloc(readFileSync(copy).length));
+  const { rows } = carve(copy);
+  const whole = [...rows].flatMap(([rowid, records]) =>
+    records.filter((record) => record.complete && isRow(record, rowid)),
+  );
+  expect(whole.length).toBeGreaterThan(20);
+  database.close();
+});
+
+test("what the disk refuses to read is zeros, and nothing beside it is lost", () => {
+  const path = join(tempFolder(), "x");
+  writeFileSync(path, Buffer.alloc(40_000, 7));
+  const target = Buffer.alloc(50_000, 9);
+  const failing = ((_fd: number, buffer: Buffer, offset: number, length: number, position: number) => {
+    if (position < 12_288 && position + length > 8_192) throw Object.assign(new Error("EIO"), { code: "EIO" });
+    const bytes = Math.max(0, Math.min(length, 40_000 - position));
+    buffer.fill(7, offset, offset + bytes);
+    return bytes;
+  }) as Parameters<typeof readBytes>[3];
+  expect(readBytes(0, target, 0, failing)).toBe(40_000);
+  const sevens = target.filter((byte) => byte === 7).length;
+  expect([sevens, target.filter((byte) => byte === 0).length]).toEqual([40_000 - 4_096, 10_000 + 4_096]);
+});
+
+function copyOf(database: Database.Database, folder: string): string {
+  mkdirSync(folder);
+  const path = join(folder, "copy.db");
+  writeFileSync(path, readFileSync(database.name));
+  writeFileSync(`${path}-wal`, readFileSync(`${database.name}-wal`));
+  return path;
+}
