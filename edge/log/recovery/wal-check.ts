@@ -17,7 +17,8 @@ import {
 export interface WalReport {
   /**
    * none: no file, or an empty one. clean: SQLite will use all that was committed. damaged: commits lie behind the place
-   * where SQLite will stop. torn: the file ends in an unfinished write, or its last commit is damaged.
+   * where SQLite will stop. torn: the file ends in an unfinished write (power cut, full disk), or its last
+   * commit is damaged.
    */
   readonly state: "none" | "clean" | "torn" | "damaged";
   /** Whole frames in the file, those of older generations included. */
@@ -147,7 +148,7 @@ function inspectFrames(file: OpenFile, shape: WalShape): WalReport {
     state: "torn",
     firstBadFrame,
     detail:
-      `${stop}, and no intact commit follows. A write that a power cut or a rollback left unfinished looks like this, ` +
+      `${stop}, and no intact commit follows. A write that a power cut, a full disk or a rollback left unfinished looks like this, ` +
       "and so does damage to the very last commit: they can't be told apart.",
   };
 }
