@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 import { tempFolder } from "../../../test/support/temp-folder.ts";
 import { type CarvedRecord, type CarveOptions, type Carving, carveRecords } from "./carve.ts";
 import { readBytes } from "./read-bytes.ts";
-import type { StoredValue } from "./record-format.ts";
+import { isIntactLeaf, type StoredValue } from "./record-format.ts";
 
 const MARK = "a row of ours";
 const SIZES_BYTES = [10, 50, 4_000, 200, 4_060, 4_061, 900, 20_000, 33, 300_000, 70, 1_500, 120];
@@ -247,8 +247,101 @@ test("a chain of overflow pages that goes round, or out of the file, ends", () =
     });
     const { rows } = carve(path);
     expect(rows.get(rowid)).toMatchObject([{ complete: false }]);
+    const data = rows.get(rowid)?.[0]?.values[5] as Buffer;
+    expect(data.equals((valuesOf(rowid)[5] as Buffer).subarray(0, data.length))).toBe(true);
     expectIntactRows(made, rows, damaged);
   }
+});
+
+test("a leaf whose type has one bit flipped is still a leaf if all else is right", () => {
+  const made = make();
+  const [leaf = 0] = made.pagesOfRow.get(1) ?? [];
+  for (const type of [0x0c, 0x0f, 0x09, 0x1d, 0x2d, 0x4d, 0x8d]) {
+    const { path } = damageOf(made, (bytes) => {
+      bytes[(leaf - 1) * 4_096] = type;
+      return [];
+    });
+    expectIntactRows(made, carve(path).rows, new Set());
+  }
+});
+
+test("a cell whose numbers contradict each other is broken, and costs no other cell", () => {
+  const made = make();
+  const original = readFileSync(made.path);
+  // A short cell in a leaf of several: payload length, rowid, header length, serial types, one byte each.
+  const cellAt = [...made.pagesOfRow.values()]
+    .map(([leaf = 0]) => (leaf - 1) * 4_096)
+    .filter((pageAt) => original.readUInt16BE(pageAt + 3) > 1)
+    .flatMap((pageAt) =>
+      Array.from(
+        { length: original.readUInt16BE(pageAt + 3) },
+        (_, n) => pageAt + original.readUInt16BE(pageAt + 8 + 2 * n),
+      ),
+    )
+    .find((at) => (original[at] ?? 0) < 128 && (original[at + 1] ?? 0) < 128);
+  if (cellAt === undefined) throw new Error("no such cell");
+  const length = original[cellAt] ?? 0;
+  expect(original[cellAt + 3]).toBe(0);
+  const changes: [number, number][] = [
+    [0, length - 1],
+    [0, length + 1],
+    [0, 2],
+    [2, 8],
+    [3, 10], // null into a type that is never in a file, of 0 bytes too
+    [4, 11],
+    [4, 9],
+  ];
+  for (const [offset, value] of changes) {
+    const { path } = damageOf(made, (bytes) => {
+      bytes[cellAt + offset] = value;
+      return [];
+    });
+    const { rows, carving } = carve(path);
+    expect([carving.report.brokenCells, carving.report.records, rows.size]).toEqual([1, 122, 119]);
+  }
+});
+
+test("rowids of any size", () => {
+  const path = join(tempFolder(), "a.db");
+  const database = openNew(path);
+  const rowids = [
+    -(2n ** 63n),
+    -(2n ** 56n),
+    -1n,
+    0n,
+    127n,
+    128n,
+    2n ** 49n,
+    2n ** 53n,
+    2n ** 55n,
+    2n ** 56n,
+    2n ** 63n - 1n,
+  ];
+  const insert = database.prepare("INSERT INTO row (id, mark) VALUES (?, ?)");
+  for (const rowid of rowids) insert.run(rowid, MARK);
+  database.close();
+  expect([...carveRecords(path)].filter(isOurs).map(({ rowid }) => BigInt(rowid))).toEqual(rowids);
+});
+
+test("a leaf is intact while cells, free blocks and fragments cover it once, as after any deletes", () => {
+  const database = openNew(join(tempFolder(), "a.db"));
+  insertRows(database, 1, 200);
+  database.exec("DELETE FROM row WHERE id % 3 = 0; UPDATE row SET text = text || id WHERE id % 4 = 0");
+  insertRows(database, 201, 230);
+  const leaves = database.prepare("SELECT pageno FROM dbstat WHERE name = 'row' AND pagetype = 'leaf'").pluck();
+  const numbers = leaves.all() as number[];
+  database.pragma("wal_checkpoint(TRUNCATE)");
+  const bytes = readFileSync(database.name);
+  let freeBlocks = 0;
+  for (const number of numbers) {
+    const page = bytes.subarray((number - 1) * 4_096, number * 4_096);
+    expect(isIntactLeaf(page, 0, 4_096)).toBe(true);
+    if (page.readUInt16BE(1) !== 0) freeBlocks++;
+    page[7] = (page[7] ?? 0) + 1;
+    expect(isIntactLeaf(page, 0, 4_096)).toBe(false);
+  }
+  expect(freeBlocks).toBeGreaterThan(3);
+  database.close();
 });
 
 test("records larger than the limit are left out", () => {
@@ -319,6 +412,7 @@ test("pages of before the WAL was begun anew help where the file's own are gone"
     records.filter((record) => record.complete && isRow(record, rowid)),
   );
   expect(whole.length).toBeGreaterThan(20);
+  expect(whole.some(({ uncommitted, rowid }) => uncommitted && Number(rowid) <= 40)).toBe(false);
   database.close();
 });
 

@@ -153,7 +153,7 @@ class LeafCarver {
     let bytes = page.copy(payload, 0, cell.localAtBytes, cell.localAtBytes + cell.localBytes);
     let next = cell.firstOverflowPage;
     const seen = new Set<number>();
-    while (bytes < payload.length && next >= 2 && next <= this.#file.pages && !seen.has(next)) {
+    while (bytes < payload.length && next >= 2 && !seen.has(next)) {
       seen.add(next);
       if (!this.#file.read(next, version, this.#overflow)) break;
       next = this.#overflow.readUInt32BE(0);

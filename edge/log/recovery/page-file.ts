@@ -27,7 +27,6 @@ export class PageFile implements Disposable {
   readonly pageSizeBytes: number;
   /** Page size less what the header reserves at the end of each page (section 1.3.4). */
   readonly usableBytes: number;
-  readonly pages: number;
   readonly #db: OpenFile | undefined;
   readonly #wal: OpenFile | undefined;
   readonly #committed: FramePlaces = new Map();
@@ -50,9 +49,6 @@ export class PageFile implements Disposable {
     this.usableBytes = sizeBytes - (found?.reservedBytes ?? 0);
     if (this.#wal && shape?.pageSizeBytes === sizeBytes) this.#placeFrames(this.#wal, shape);
     this.#dbPages = this.#db ? Math.ceil(this.#db.sizeBytes / sizeBytes) : 0;
-    this.pages = [this.#committed, this.#written, this.#older]
-      .flatMap((places) => [...places.keys()])
-      .reduce((most, page) => Math.max(most, page), this.#dbPages);
     opened.move();
   }
 

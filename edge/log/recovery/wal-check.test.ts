@@ -114,7 +114,7 @@ test.each([512, 1_024, 4_096, 65_536])(
 
 test("checksums in the other byte order are read too", () => {
   const made = crash({ transactions: 4 });
-  const swapped = withBigEndianSums(made);
+  const swapped = withSums(made, true);
   const frames = commitsOf(made).at(-1) ?? 0;
   expect(inspect(made, swapped)).toMatchObject({ state: "clean", frames, committedFrames: frames });
   const broken = flipped(swapped, frameAt(1, made.frameBytes) + 30);
@@ -142,17 +142,30 @@ describe("one flipped bit", () => {
     }
   });
 
-  test("at every bit of a frame's header in the middle", () => {
+  test("in every byte of a frame's header in the middle, before a commit frame and behind one", () => {
     const { made, commits } = start();
-    const frame = (commits[3] ?? 0) + 1;
-    for (let bit = 0; bit < 24 * 8; bit++)
-      expect(inspect(made, flipped(made.wal, frameAt(frame, made.frameBytes) + (bit >> 3), bit & 7))).toMatchObject({
-        state: "damaged",
-        firstBadFrame: frame,
-        committedFrames: frame - 1,
-        lostCommits: behind(commits, frame),
-        lossProven: true,
-      });
+    for (const frame of [(commits[3] ?? 0) - 1, (commits[3] ?? 0) + 1])
+      for (let bit = 0; bit < 24 * 8; bit += 5)
+        expect(inspect(made, flipped(made.wal, frameAt(frame, made.frameBytes) + (bit >> 3), bit & 7))).toMatchObject({
+          state: "damaged",
+          firstBadFrame: frame,
+          committedFrames: commits.filter((commit) => commit < frame).at(-1),
+          lostCommits: behind(commits, frame),
+          lossProven: true,
+        });
+  });
+
+  test("in a salt alone is proof, for the checksum still says what the frame is", () => {
+    const { made, commits, lastCommit } = start();
+    const lastBegin = (commits.at(-2) ?? 0) + 1;
+    for (const frame of [lastCommit, lastBegin])
+      for (const at of [8, 15])
+        expect(inspect(made, flipped(made.wal, frameAt(frame, made.frameBytes) + at))).toMatchObject({
+          state: "damaged",
+          firstBadFrame: frame,
+          lostCommits: 1,
+          lossProven: true,
+        });
   });
 
   test("anywhere in any frame: damaged while a commit follows, torn in the last commit frame", () => {
@@ -213,7 +226,7 @@ test("4 KiB of zeros or noise anywhere: committedFrames is SQLite's, and a commi
   );
 });
 
-test("a file cut anywhere is torn, or clean where the cut is between frames", () => {
+test("a file cut anywhere, or ending in zeros, is torn; clean where the cut is between frames", () => {
   const made = crash();
   const commits = commitsOf(made);
   fc.assert(
@@ -227,6 +240,12 @@ test("a file cut anywhere is torn, or clean where the cut is between frames", ()
     }),
     { numRuns: 60 },
   );
+  // Space that a file system gave to the file, but no data yet.
+  for (const zeros of [3, 20, made.frameBytes, made.frameBytes + 20])
+    expect(inspect(made, Buffer.concat([made.wal, Buffer.alloc(zeros)]))).toMatchObject({
+      state: "torn",
+      committedFrames: commits.at(-1),
+    });
   const between = made.wal.subarray(0, frameAt(commits.at(-1) ?? 0, made.frameBytes));
   expect(inspect(made, between)).not.toHaveProperty("firstBadFrame");
 });
@@ -277,6 +296,13 @@ describe("what is normal", () => {
   });
 });
 
+test("a frame for page 0 ends the chain, however right its checksum", () => {
+  const made = crash({ transactions: 3 });
+  const frame = (commitsOf(made)[0] ?? 0) + 1;
+  made.wal.writeUInt32BE(0, frameAt(frame, made.frameBytes));
+  expect(inspect(made, withSums(made, false))).toMatchObject({ state: "damaged", firstBadFrame: frame });
+});
+
 test("a version that SQLite does not know is said so", () => {
   const made = crash({ transactions: 2 });
   const wal = Buffer.from(made.wal);
@@ -294,19 +320,19 @@ test("a version that SQLite does not know is said so", () => {
   expect(inspectWal(path).state).toBe("torn");
 });
 
-/** The same WAL as a big-endian machine would have written it. */
-function withBigEndianSums({ wal, frameBytes }: Crash): Buffer {
-  const swapped = Buffer.from(wal);
-  swapped.writeUInt32BE(0x377f0683, 0);
+/** The same WAL with its checksums computed anew, as a machine of either byte order would have written them. */
+function withSums({ wal, frameBytes }: Crash, bigEndian: boolean): Buffer {
+  const copy = Buffer.from(wal);
+  copy.writeUInt32BE(bigEndian ? 0x377f0683 : 0x377f0682, 0);
   const sums = { a: 0, b: 0 };
-  addToSums(swapped, 0, 24, true, sums);
-  swapped.writeInt32BE(sums.a, 24);
-  swapped.writeInt32BE(sums.b, 28);
-  for (let at = 32; at < swapped.length; at += frameBytes) {
-    addToSums(swapped, at, at + 8, true, sums);
-    addToSums(swapped, at + 24, at + frameBytes, true, sums);
-    swapped.writeInt32BE(sums.a, at + 16);
-    swapped.writeInt32BE(sums.b, at + 20);
+  addToSums(copy, 0, 24, bigEndian, sums);
+  copy.writeInt32BE(sums.a, 24);
+  copy.writeInt32BE(sums.b, 28);
+  for (let at = 32; at < copy.length; at += frameBytes) {
+    addToSums(copy, at, at + 8, bigEndian, sums);
+    addToSums(copy, at + 24, at + frameBytes, bigEndian, sums);
+    copy.writeInt32BE(sums.a, at + 16);
+    copy.writeInt32BE(sums.b, at + 20);
   }
-  return swapped;
+  return copy;
 }
