@@ -282,6 +282,36 @@ describe("what is normal", () => {
     expect(report.detail).toContain(`${third - 1 - second} of a transaction that was never committed`);
   });
 
+  test("commits that were refused after they had been written look lost; that they were acknowledged is not said", () => {
+    const folder = tempFolder();
+    const made = crash({ transactions: 2 });
+    // The WAL after one more transaction of so many rows, each time from the same state.
+    const next = (rows: number): Buffer => {
+      const path = join(folder, `${rows}.db`);
+      writeFileSync(path, made.db);
+      writeFileSync(`${path}-wal`, made.wal);
+      const database = new Database(path);
+      database.pragma("wal_autocheckpoint = 0");
+      const insert = database.prepare("INSERT INTO t (data) VALUES (?)");
+      database.transaction(() => {
+        for (let row = 0; row < rows; row++) insert.run(Buffer.alloc(3_000, rows));
+      })();
+      const wal = readFileSync(`${path}-wal`);
+      database.close();
+      return wal;
+    };
+    const [refused, refusedToo, accepted] = [next(9), next(5), next(1)];
+    const wal = Buffer.concat([accepted, refusedToo.subarray(accepted.length), refused.subarray(refusedToo.length)]);
+    expect(wal.length).toBe(refused.length);
+    writeFileSync(join(folder, "x-wal"), wal);
+    expect(inspectWal(join(folder, "x-wal"))).toMatchObject({
+      state: "damaged",
+      committedFrames: (accepted.length - 32) / made.frameBytes,
+      lostCommits: 2,
+      lossProven: false,
+    });
+  });
+
   test("what a transaction too large for the cache wrote before it was rolled back: torn, nothing lost", () => {
     const path = join(tempFolder(), "spill.db");
     const database = new Database(path);

@@ -30,8 +30,9 @@ export interface WalReport {
   /** Commits behind the first bad frame that are valid in themselves. One whose own commit frame is broken can't be counted. */
   readonly lostCommits: number;
   /**
-   * Whether an acknowledged commit is certainly among those. False for a single lost commit that the bad frame may be a
-   * part of: a disk that was still writing when the power went may have written the end of a transaction before its start.
+   * Whether an acknowledged commit is certainly among those. False where the lost commits may be what unacknowledged ones
+   * left: a disk that was still writing when the power went may have written the end of a transaction before its start, and
+   * a commit that SQLite refused after writing it (no space for -shm, a failed fsync) lies there until it is overwritten.
    */
   readonly lossProven: boolean;
   /** One or two sentences for a technician. */
@@ -97,7 +98,7 @@ function inspectFrames(file: OpenFile, shape: WalShape): WalReport {
   let end: WalFrame | undefined; // the first frame that SQLite will not take
   let presentAfterEnd = false;
   let lostCommits = 0;
-  let commitMarks = 0; // in present frames after the end, valid or not
+  let isBehindCommit = false; // in a run of valid frames, or in the bad one before it
   let lossProven = false;
   for (const frame of walFrames(file, shape)) {
     const isCurrent = frame.salt1 === shape.salt1 && frame.salt2 === shape.salt2;
@@ -109,15 +110,16 @@ function inspectFrames(file: OpenFile, shape: WalShape): WalReport {
       }
       end = frame;
     }
+    if (!frame.valid) isBehindCommit = false;
     if (!frame.present) continue;
     presentAfterEnd = true;
     if (isCommit && frame.valid) {
       lostCommits++;
-      // A transaction is begun after the one before has reached the disk: two of them are not one unfinished write.
-      // Nor does a power cut change the salt of a frame and leave the rest.
-      lossProven ||= commitMarks > 0 || !isCurrent || (end.present && end.valid);
+      // A transaction is begun after the one before has been acknowledged, and continues its checksum; what remains of
+      // unacknowledged ones is a single transaction in each unbroken run. Nor do those change a salt and leave the rest.
+      lossProven ||= isBehindCommit || !isCurrent || (end.present && end.valid);
     }
-    if (isCommit) commitMarks++;
+    if (isCommit) isBehindCommit = true;
   }
   const isEndBad = end !== undefined && (presentAfterEnd || (end.salt1 === 0 && end.salt2 === 0));
   const firstBadFrame = isEndBad ? end?.index : isTailTorn(file, shape, end === undefined) ? frames + 1 : undefined;
@@ -135,12 +137,12 @@ function inspectFrames(file: OpenFile, shape: WalShape): WalReport {
   if (lostCommits > 0) {
     const doubt = lossProven
       ? ""
-      : " It may be that this commit was being written when the power went, and was never acknowledged.";
+      : " They may be what a power cut or a full disk left of a commit that was never acknowledged.";
     return {
       ...counts,
       state: "damaged",
       firstBadFrame,
-      detail: `${stop} and lose ${lostCommits} later commit(s).${doubt}`,
+      detail: `${stop} and lose later commits that are intact: ${lostCommits}.${doubt}`,
     };
   }
   return {
