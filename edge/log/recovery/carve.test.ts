@@ -1,97 +1,24 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
-import Database from "better-sqlite3";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import {
+  carve,
+  insertRows,
+  isOurs,
+  isRow,
+  MARK,
+  type Made,
+  make,
+  openNew,
+  SIZES_BYTES,
+  valuesOf,
+} from "../../../test/support/carved-rows.ts";
 import { tempFolder } from "../../../test/support/temp-folder.ts";
-import { type CarvedRecord, type CarveOptions, type Carving, carveRecords } from "./carve.ts";
+import { type CarvedRecord, carveRecords } from "./carve.ts";
 import { readBytes } from "./read-bytes.ts";
-import { isIntactLeaf, type StoredValue } from "./record-format.ts";
-
-const MARK = "a row of ours";
-const SIZES_BYTES = [10, 50, 4_000, 200, 4_060, 4_061, 900, 20_000, 33, 300_000, 70, 1_500, 120];
-
-/** A row as carving should give it; the rowid's own column is stored as null. */
-function valuesOf(rowid: number): StoredValue[] {
-  const data = Buffer.alloc(
-    SIZES_BYTES[rowid % SIZES_BYTES.length] ?? 0,
-    createHash("sha256").update(`${rowid}`).digest(),
-  );
-  const integers = [0, 1, -5, 300, -70_000, 2 ** 40, -(2n ** 62n), 2n ** 63n - 1n];
-  return [null, MARK, integers[rowid % 8] ?? null, rowid / 8, rowid % 5 === 0 ? null : `Größe ${rowid} ✓`, data];
-}
-
-interface Made {
-  readonly path: string;
-  readonly pageSizeBytes: number;
-  /** For each row the pages that hold it, as SQLite's own dbstat table tells. */
-  readonly pagesOfRow: ReadonlyMap<number, Set<number>>;
-}
-
-function make(options: { rows?: number; pageSizeBytes?: number } = {}): Made {
-  const { rows = 120, pageSizeBytes = 4_096 } = options;
-  const path = join(tempFolder(), "made.db");
-  const database = openNew(path, pageSizeBytes);
-  const other = database.prepare("INSERT INTO other (name, data) VALUES (?, ?)");
-  insertRows(database, 1, rows);
-  for (let n = 0; n < 50; n++) other.run(`name ${n}`, Buffer.alloc(700, n));
-  database.pragma("wal_checkpoint(TRUNCATE)");
-  const pagesOfRow = pagesOfRows(database);
-  database.close();
-  expect(pagesOfRow.size).toBe(rows);
-  return { path, pageSizeBytes, pagesOfRow };
-}
-
-function openNew(path: string, pageSizeBytes = 4_096): Database.Database {
-  const database = new Database(path);
-  database.pragma(`page_size = ${pageSizeBytes}`);
-  database.pragma("journal_mode = WAL");
-  database.pragma("wal_autocheckpoint = 0");
-  database.exec(`
-    CREATE TABLE row (id INTEGER PRIMARY KEY, mark TEXT, number INTEGER, real REAL, text TEXT, data BLOB);
-    CREATE INDEX row_text ON row (text);
-    CREATE TABLE other (name TEXT PRIMARY KEY, data BLOB) WITHOUT ROWID`);
-  return database;
-}
-
-function insertRows(database: Database.Database, from: number, to: number): void {
-  const insert = database.prepare("INSERT INTO row VALUES (?, ?, ?, ?, ?, ?)");
-  database.transaction(() => {
-    for (let id = from; id <= to; id++) insert.run(id, ...valuesOf(id).slice(1));
-  })();
-}
-
-function pagesOfRows(database: Database.Database): Map<number, Set<number>> {
-  const stat = database.prepare("SELECT path, pageno, pagetype, ncell FROM dbstat WHERE name = 'row' ORDER BY path");
-  const pages = stat.all() as { path: string; pageno: number; pagetype: string; ncell: number }[];
-  const rowids = database.prepare("SELECT id FROM row ORDER BY id").pluck().all() as number[];
-  const rowOfCell = new Map<string, number>();
-  const found = new Map<number, Set<number>>();
-  let n = 0;
-  for (const leaf of pages.filter(({ pagetype }) => pagetype === "leaf"))
-    for (let cell = 0; cell < leaf.ncell; cell++) {
-      const rowid = rowids[n++] ?? 0;
-      rowOfCell.set(`${leaf.path}${cell.toString(16).padStart(3, "0")}`, rowid);
-      found.set(rowid, new Set([leaf.pageno]));
-    }
-  for (const { path, pageno } of pages.filter(({ pagetype }) => pagetype === "overflow"))
-    found.get(rowOfCell.get(path.split("+")[0] ?? "") ?? 0)?.add(pageno);
-  return found;
-}
-
-function isOurs({ values }: CarvedRecord): boolean {
-  return values.length === 6 && values[1] === MARK;
-}
-
-function carve(path: string, options?: CarveOptions): { rows: Map<number, CarvedRecord[]>; carving: Carving } {
-  const carving = carveRecords(path, options);
-  const rows = new Map<number, CarvedRecord[]>();
-  for (const record of carving)
-    if (isOurs(record)) rows.set(Number(record.rowid), [...(rows.get(Number(record.rowid)) ?? []), record]);
-  return { rows, carving };
-}
+import { isIntactLeaf } from "./record-format.ts";
 
 /** What is whole is there, exactly; `damaged` are the pages that were touched. */
 function expectIntactRows({ pagesOfRow }: Made, rows: Map<number, CarvedRecord[]>, damaged: Set<number>): void {
@@ -100,11 +27,6 @@ function expectIntactRows({ pagesOfRow }: Made, rows: Map<number, CarvedRecord[]
     .map(([rowid]) => rowid)
     .filter((rowid) => !rows.get(rowid)?.some((record) => record.complete && isRow(record, rowid)));
   expect(missing).toEqual([]);
-}
-
-/** Compared without the test runner's own, slow, way with large buffers. */
-function isRow({ values }: CarvedRecord, rowid: number): boolean {
-  return isDeepStrictEqual(values, valuesOf(rowid));
 }
 
 function damageOf(made: Made, change: (bytes: Buffer) => number[]): { path: string; damaged: Set<number> } {
@@ -351,71 +273,6 @@ test("records larger than the limit are left out", () => {
   expect(carving.report.brokenCells + carving.report.badPages).toBeGreaterThan(0);
 });
 
-test("pages in the WAL stand for those in the file", () => {
-  const folder = tempFolder();
-  const database = openNew(join(folder, "a.db"));
-  insertRows(database, 1, 60);
-  database.pragma("wal_checkpoint(TRUNCATE)");
-  insertRows(database, 61, 90);
-  database.prepare("UPDATE row SET real = 99.5 WHERE id = 7").run();
-  const copy = copyOf(database, join(folder, "copy"));
-  const { rows } = carve(copy);
-  for (let id = 1; id <= 90; id++) expect(rows.get(id)).toHaveLength(1);
-  expect(rows.get(7)?.[0]?.values[3]).toBe(99.5);
-  // The whole file gone, the WAL alone: what was written since, also when its header is gone too.
-  writeFileSync(copy, "");
-  const wal = readFileSync(`${copy}-wal`);
-  for (const damage of [0, 32]) {
-    writeFileSync(`${copy}-wal`, wal.fill(0, 0, damage));
-    const alone = carve(copy).rows;
-    for (let id = 62; id <= 90; id++) expect(alone.get(id)?.some((record) => isRow(record, id))).toBe(true);
-  }
-  database.close();
-});
-
-test("a bad frame in the WAL costs its own page only; pages whose commit is lost are given and said to be uncommitted", () => {
-  const folder = tempFolder();
-  const database = openNew(join(folder, "a.db"));
-  database.pragma("wal_checkpoint(TRUNCATE)");
-  insertRows(database, 1, 40);
-  insertRows(database, 41, 80);
-  const pagesOfRow = pagesOfRows(database);
-  const copy = copyOf(database, join(folder, "copy"));
-  const wal = readFileSync(`${copy}-wal`);
-  const frames = (wal.length - 32) / 4_120;
-  const pageOf = (frame: number): number => wal.readUInt32BE(32 + (frame - 1) * 4_120);
-  for (const frame of [1, 30, 100, frames]) {
-    const damaged = Buffer.from(wal);
-    damaged[32 + (frame - 1) * 4_120 + 600] = (damaged[32 + (frame - 1) * 4_120 + 600] ?? 0) ^ 4;
-    writeFileSync(`${copy}-wal`, damaged);
-    const { rows } = carve(copy);
-    for (const [rowid, pages] of pagesOfRow) {
-      if (pages.has(pageOf(frame))) continue;
-      const found = rows.get(rowid)?.find(({ complete }) => complete);
-      expect(found && isRow(found, rowid)).toBe(true);
-      expect(found?.uncommitted).toBe(frame === frames && rowid > 40);
-    }
-  }
-  database.close();
-});
-
-test("pages of before the WAL was begun anew help where the file's own are gone", () => {
-  const folder = tempFolder();
-  const database = openNew(join(folder, "a.db"));
-  insertRows(database, 1, 40);
-  database.pragma("wal_checkpoint(RESTART)");
-  insertRows(database, 41, 42);
-  const copy = copyOf(database, join(folder, "copy"));
-  writeFileSync(copy, Buffer.alloc(readFileSync(copy).length));
-  const { rows } = carve(copy);
-  const whole = [...rows].flatMap(([rowid, records]) =>
-    records.filter((record) => record.complete && isRow(record, rowid)),
-  );
-  expect(whole.length).toBeGreaterThan(20);
-  expect(whole.some(({ uncommitted, rowid }) => uncommitted && Number(rowid) <= 40)).toBe(false);
-  database.close();
-});
-
 test("what the disk refuses to read is zeros, and nothing beside it is lost", () => {
   const path = join(tempFolder(), "x");
   writeFileSync(path, Buffer.alloc(40_000, 7));
@@ -430,11 +287,3 @@ test("what the disk refuses to read is zeros, and nothing beside it is lost", ()
   const sevens = target.filter((byte) => byte === 7).length;
   expect([sevens, target.filter((byte) => byte === 0).length]).toEqual([40_000 - 4_096, 10_000 + 4_096]);
 });
-
-function copyOf(database: Database.Database, folder: string): string {
-  mkdirSync(folder);
-  const path = join(folder, "copy.db");
-  writeFileSync(path, readFileSync(database.name));
-  writeFileSync(`${path}-wal`, readFileSync(`${database.name}-wal`));
-  return path;
-}
