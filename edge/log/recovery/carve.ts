@@ -59,8 +59,8 @@ export interface Carving extends Iterable<CarvedRecord> {
  * Finds the records of a SQLite file without its schema, b-trees or header: every page is read, in the newest version that
  * the WAL holds intact, and those that are leaves of rowid tables are taken apart
  * (https://www.sqlite.org/fileformat2.html sections 1.6, 1.7, 2.1). So it also finds deleted records on pages that are not
- * in use any more, records of every table mixed, and, where the WAL has uncommitted pages, a record twice: the caller knows its own
- * by magic bytes and checksums and removes duplicates. A record on an abandoned page may be complete in form and wrong in
+ * in use any more, records of every table mixed, and, where the WAL has uncommitted pages, a record twice: the caller
+ * knows its own by magic bytes and checksums and removes duplicates. A record on an abandoned page may be complete in form and wrong in
  * content, when its overflow pages have been used again. Text must be UTF-8.
  *
  * Memory: one record (64 MiB at most), 1 MiB of pages, a few numbers for each page in the WAL. Damage never throws, nor does

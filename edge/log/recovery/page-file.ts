@@ -43,7 +43,7 @@ export class PageFile implements Disposable {
     this.#wal = openForReading(walPath);
     if (this.#wal) opened.use(this.#wal);
     const shape = this.#wal && this.#wal.sizeBytes > WAL_HEADER_BYTES ? readWalShape(this.#wal) : undefined;
-    const found = this.#db ? findPageSize(this.#db, [pageSizeBytes, shape?.pageSizeBytes]) : undefined;
+    const found = this.#db ? findPageSize(this.#db, [shape?.pageSizeBytes, pageSizeBytes]) : undefined;
     const sizeBytes = found?.pageSizeBytes ?? shape?.pageSizeBytes ?? PAGE_SIZES[0] ?? 4_096;
     this.pageSizeBytes = sizeBytes;
     this.usableBytes = sizeBytes - (found?.reservedBytes ?? 0);
@@ -115,7 +115,7 @@ interface PageForm {
 
 /**
  * The form under which most of the file is intact table leaves; among equals what the header says (section 1.3), then
- * the given sizes, then 4096.
+ * the given sizes (the WAL's, which its checksums prove, then the caller's), then 4096.
  */
 function findPageSize(db: OpenFile, given: readonly (number | undefined)[]): PageForm {
   const header = Buffer.alloc(100);

@@ -15,7 +15,8 @@ import { basename, dirname, join } from "node:path";
 /**
  * Renames a damaged database with its -wal and -shm to `<path>.damaged-<UTC time>[-2, -3 …][-wal|-shm]`, so that a new one
  * can be begun and the old one examined; never overwrites. Gives the new paths: database, WAL, shared memory, those that
- * there were; an empty list when there was nothing (a -shm alone is nothing). An empty WAL is removed. `nowMs` is UTC epoch milliseconds. Nobody may have the database open.
+ * there were; an empty list when there was nothing (a -shm alone is nothing). An empty WAL is removed.
+ * `nowMs` is UTC epoch milliseconds. Nobody may have the database open.
  *
  * Order, and what a crash in between leaves for the next call, which finishes it under the same name:
  * 1. The -shm, which is worth nothing: SQLite makes it anew. Database and WAL are still in place together.
