@@ -58,7 +58,7 @@ async function lostSince(log: LogReader, query: TrendQuery, signal: AbortSignal)
   for await (const events of readSlices(log, { machineId, fromMs, toMs: Number.MAX_VALUE }, ["gap"], signal)) {
     for (const { type, data } of events) {
       if (type === "gap" && data.aggregates !== true && data.toMs >= fromMs && data.fromMs < toMs)
-        lostMs.push(Math.max(data.fromMs, fromMs));
+        lostMs.push(data.fromMs >= fromMs ? data.fromMs : data.toMs);
     }
     if (lostMs.length >= BREAKS_MAX) break;
   }

@@ -1,6 +1,6 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { ByteReader, ByteWriter } from "../bytes.ts";
-import { kOf, MODES, modeOf, valueOf } from "../tail/value-modes.ts";
+import { kOf, MODES, modeOf, numberFor } from "../tail/value-modes.ts";
 
 /** One minute of one signal: of its numbers with a status that is not Bad. Minutes are received time / 60,000. */
 export interface MinuteAggregate {
@@ -135,8 +135,8 @@ export function readRollup(bytes: Uint8Array, only?: number): Map<number, Minute
         max = isConstant ? min : input.f64();
       } else {
         const low = input.zigzag() + (mode === modeBefore ? lowBefore : 0);
-        min = valueOf(mode, low);
-        max = isConstant ? min : valueOf(mode, low + input.varint());
+        min = numberFor(mode, low);
+        max = isConstant ? min : numberFor(mode, low + input.varint());
         lowBefore = low;
       }
       modeBefore = mode;

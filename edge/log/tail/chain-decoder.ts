@@ -3,7 +3,7 @@ import type { SampleValue } from "../../../cloud-sync/contract/sample.ts";
 import { ByteReader } from "../bytes.ts";
 import { MachineState, NEW_SIGNAL, NEW_STATUS, SignalState, Value } from "./chain-state.ts";
 import { EventFlag, type SectionHead, TELEMETRY } from "./chunk.ts";
-import { MODES, valueOf } from "./value-modes.ts";
+import { MODES, numberFor } from "./value-modes.ts";
 import { readOther } from "./values.ts";
 
 /** Takes what a section holds, in order. */
@@ -106,13 +106,13 @@ function readValue(values: ByteReader, signal: SignalState, form: number): void 
       if (mode >= MODES) throw new RangeError(`number mode ${mode}`);
       signal.mode = mode;
       signal.k = values.zigzag();
-      signal.value = valueOf(mode, signal.k);
+      signal.value = numberFor(mode, signal.k);
       return;
     }
     case Value.Delta:
       if (signal.mode < 0) throw new RangeError("a distance without a beginning");
       signal.k += values.zigzag();
-      signal.value = valueOf(signal.mode, signal.k);
+      signal.value = numberFor(signal.mode, signal.k);
       return;
     case Value.Float64:
       signal.value = values.f64();

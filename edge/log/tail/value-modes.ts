@@ -7,7 +7,7 @@ const SCALES = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000] as const;
 /** Larger numbers are not worth a decimal form, and k stays exact far below 2^53. */
 const K_MAX = 2 ** 40;
 
-export function valueOf(mode: number, k: number): number {
+export function numberFor(mode: number, k: number): number {
   const value = k / (SCALES[mode >> 1] as number);
   return (mode & 1) === 1 ? Math.fround(value) : value;
 }
