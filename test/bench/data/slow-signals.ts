@@ -83,10 +83,10 @@ function kindOf(index: number): Kind {
 
 /**
  * Slowly changing signals at 1 Hz, by default 100 machines of 100: the kind of data for which the Gorilla paper gives
- * 1.37 B a point. There 51 % of the values equal the one before; here about two thirds do, because states, flags, setpoints
- * and counters that seldom count are what most of a machine's address space is, and the rest has 0.1 or 0.01 of resolution
- * and little noise. It is chosen to be easy: a claim for real machines belongs on `factory-data.ts`. Times are no easier
- * than there: own phase, jitter, and a source time (the server's equals it) once an event.
+ * 1.37 B a point. There 51 % of the values equal the one before; here about 59 % do: states, flags, setpoints and counters
+ * that seldom count hardly ever change, and the analog rest has 0.1 or 0.01 of resolution and noise of about half a step.
+ * It is chosen to be easy: a claim for real machines belongs on `factory-data.ts`. Times are no easier than there: own
+ * phase, jitter, and a source time (the server's equals it) once an event.
  */
 export function* slowTicks(options: SlowOptions): Generator<Tick, never, undefined> {
   const { seed, startMs, machines = 100, signals = 100, tickMs = 250 } = options;
