@@ -1,6 +1,6 @@
 import type { TelemetrySample } from "../../../cloud-sync/contract/event.ts";
-import { Random, seedFor } from "../../../edge/simulator/physics/random.ts";
-import type { TelemetryEvent } from "./tick.ts";
+import { Random } from "../../../edge/simulator/physics/random.ts";
+import { seedOf, type TelemetryEvent } from "./tick.ts";
 
 export interface BulkOptions {
   readonly seed: number;
@@ -50,7 +50,7 @@ export class BulkSource {
     this.readingsPerBatch = machines * signals;
     this.#machines = Array.from({ length: machines }, (_, at) => {
       const machineId = `bulk/machine-${String(at + 1).padStart(3, "0")}`;
-      const random = new Random(seedFor(seed, machineId));
+      const random = new Random(seedOf(seed, machineId));
       const columns = Array.from({ length: signals }, (_, index) => columnOf(index, random));
       return { machineId, phaseMs: random.integerBetween(0, 990), columns };
     });

@@ -1,10 +1,10 @@
 import type { TelemetrySample } from "../../../cloud-sync/contract/event.ts";
 import type { SampleValue } from "../../../cloud-sync/contract/sample.ts";
-import { Random, seedFor } from "../../../edge/simulator/physics/random.ts";
+import { Random } from "../../../edge/simulator/physics/random.ts";
 import { Plant } from "../../../edge/simulator/plant.ts";
 import type { PlantMachine } from "../../../edge/simulator/plant-machine.ts";
 import type { PlantSignal } from "../../../edge/simulator/plant-signal.ts";
-import { PollTimes, type TelemetryEvent, type Tick } from "./tick.ts";
+import { PollTimes, seedOf, type TelemetryEvent, type Tick } from "./tick.ts";
 
 export interface FactoryOptions {
   /** One plant has 13 machines with 430 signals; the last plant is cut off where the number is reached. */
@@ -71,13 +71,13 @@ function plantsOf({ machines, seed, startMs }: FactoryOptions, tickMs: number) {
   const plants: { plant: Plant; phaseMs: number; random: Random; polled: Polled[] }[] = [];
   for (let left = machines; left > 0; ) {
     const site = plants.length === 0 ? "redmond" : `redmond-${plants.length + 1}`;
-    const plant = new Plant({ seed: seedFor(seed, site), site, startMs });
+    const plant = new Plant({ seed: seedOf(seed, site), site, startMs });
     const polled = plant.machines.slice(0, left).map((machine): Polled => {
       const machineId = `${site}/${machine.id}`;
       const times = new PollTimes(machineId, seed, startMs);
       return { machine, machineId, times, batches: batchesOf(machine), delivered: new Map() };
     });
-    const random = new Random(seedFor(seed, `${site} ticks`));
+    const random = new Random(seedOf(seed, `${site} ticks`));
     // The source's ticks are not the recorder's: each plant's fall elsewhere between two of ours.
     plants.push({ plant, phaseMs: random.integerBetween(1, tickMs - 1), random, polled });
     left -= polled.length;

@@ -1,6 +1,6 @@
 import type { TelemetrySample } from "../../../cloud-sync/contract/event.ts";
-import { Random, seedFor } from "../../../edge/simulator/physics/random.ts";
-import { PollTimes, type TelemetryEvent, type Tick } from "./tick.ts";
+import { Random } from "../../../edge/simulator/physics/random.ts";
+import { PollTimes, seedOf, type TelemetryEvent, type Tick } from "./tick.ts";
 
 export interface SlowOptions {
   readonly seed: number;
@@ -94,7 +94,7 @@ export function* slowTicks(options: SlowOptions): Generator<Tick, never, undefin
     const machineId = `slow/line-${String(at + 1).padStart(3, "0")}`;
     const sensors = Array.from({ length: signals }, (_, index) => {
       const kind = kindOf(index);
-      const random = new Random(seedFor(seed, `${machineId} ${index}`));
+      const random = new Random(seedOf(seed, `${machineId} ${index}`));
       return { signal: `${kind.name}${index + 1}`, next: kind.make(random) };
     });
     return { machineId, sensors, times: new PollTimes(machineId, seed, startMs) };

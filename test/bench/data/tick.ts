@@ -10,6 +10,11 @@ export interface Tick {
   readonly events: readonly TelemetryEvent[];
 }
 
+/** A seed for each named part; `seedFor` alone gives the same for all seeds of one digit. */
+export function seedOf(seed: number, name: string): number {
+  return seedFor(1_000_000 + seed, name);
+}
+
 const POLL_MS = 1_000;
 const JITTER_MS_MAX = 4;
 
@@ -22,8 +27,8 @@ export class PollTimes {
   nextMs: number;
 
   constructor(machineId: string, seed: number, startMs: number) {
-    this.phaseMs = seedFor(seed, `${machineId} phase`) % POLL_MS;
-    this.#random = new Random(seedFor(seed, `${machineId} polls`));
+    this.phaseMs = seedOf(seed, `${machineId} phase`) % POLL_MS;
+    this.#random = new Random(seedOf(seed, `${machineId} polls`));
     this.#gridMs = startMs + this.phaseMs;
     this.nextMs = this.#gridMs + this.#jitterMs();
   }
