@@ -5,7 +5,7 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 export const ROOT = resolve(import.meta.dirname, "../..");
 
 const FOLDERS = ["edge", "cloud-sync", "models", "modules", "test"];
-const SKIPPED = new Set(["node_modules", "dist", ".runtime", "data"]);
+const SKIPPED = new Set(["node_modules", "dist", ".runtime"]);
 
 export interface SourceFile {
   /** From the root, with "/". */
