@@ -1,7 +1,8 @@
 import type Database from "better-sqlite3";
-import { type DecodedBlock, decodeBlock } from "../../cloud-sync/contract/block/block.ts";
+import { type DecodedBlock, decodeBlock, verifyBlock } from "../../cloud-sync/contract/block/block.ts";
 import { BlockError } from "../../cloud-sync/contract/block/block-error.ts";
 import type { EventType, StoredEvent } from "../../cloud-sync/contract/event.ts";
+import type { StoredBlock } from "./event-log.ts";
 
 export interface BlockMeta {
   readonly blockId: number;
@@ -19,7 +20,7 @@ export interface BlockMeta {
 }
 
 export const META_COLUMNS = `block_id AS blockId, group_no AS groupNo, machine_ref AS machineRef, first_seq AS firstSeq,
-  last_seq AS lastSeq, first_offset AS firstOffset, last_offset AS lastOffset, from_ms AS fromMs, to_ms AS toMs,
+  block.last_seq AS lastSeq, first_offset AS firstOffset, last_offset AS lastOffset, from_ms AS fromMs, to_ms AS toMs,
   samples, bytes, state`;
 
 /**
@@ -28,6 +29,8 @@ export const META_COLUMNS = `block_id AS blockId, group_no AS groupNo, machine_r
  */
 const KEPT_SAMPLES_MAX = 1_300_000;
 const KEPT_IDLE_MS = 5_000;
+/** Blocks that one call hands over. */
+const STORED_MAX = 256;
 
 /** A sealed event that is not telemetry, as the index has it. */
 interface RareRow {
@@ -190,6 +193,28 @@ export class BlockStore {
       .pluck()
       .all(machineRef, afterSeq, fromMs, toMs) as string[];
     return rows.map((json) => JSON.parse(json) as StoredEvent);
+  }
+
+  /** Blocks as they are stored, in the order of their last offset. */
+  storedAfter(offset: number, limitBytes: number): StoredBlock[] {
+    const rows = this.statement(`
+      SELECT ${META_COLUMNS}, machine_id AS machineId FROM block JOIN machine USING (machine_ref)
+      WHERE last_offset > ? AND state <> 'corrupt' ORDER BY last_offset LIMIT ${STORED_MAX}`).all(
+      offset,
+    ) as (BlockMeta & {
+      machineId: string;
+    })[];
+    const found: StoredBlock[] = [];
+    let bytesTaken = 0;
+    for (const { blockId, state, ...meta } of rows) {
+      if (found.length > 0 && bytesTaken + meta.bytes > limitBytes) break;
+      bytesTaken += meta.bytes;
+      const bytes = this.bytesOf(blockId);
+      const isWhole = bytes && this.guarded(blockId, () => verifyBlock(bytes)) !== undefined;
+      if (!isWhole && state === "whole") continue;
+      found.push({ ...meta, bytes: isWhole ? bytes : undefined, rollup: isWhole ? undefined : this.rollupOf(blockId) });
+    }
+    return found;
   }
 
   rollupOf(blockId: number): Buffer | undefined {

@@ -9,6 +9,20 @@ export interface ReadOptions {
   readonly types?: readonly EventType[];
 }
 
+/** A block as it is stored, which is as it is sent. */
+export interface StoredBlock {
+  readonly machineId: string;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+  readonly samples: number;
+  /** The block, verified; undefined when it was thinned. */
+  readonly bytes: Buffer | undefined;
+  /** What is left of a thinned one (rollup/rollup.ts). */
+  readonly rollup: Buffer | undefined;
+}
+
 /** Reading side of the log, which is also open to other processes on the same file. Reads are synchronous and bounded. */
 export interface LogReader {
   readonly path: string;
@@ -32,6 +46,11 @@ export interface LogReader {
    * piece may see later appends. Blocks that are thinned give their aggregates, damaged ones nothing.
    */
   readSeries(query: SeriesQuery): Generator<SeriesSlice[], void>;
+  /**
+   * Sealed blocks that end past `offset`, in the order of their last offset, which is the cursor of who takes them: at most
+   * `limitBytes` of them (but one at least), 256 at the most. Damaged blocks are left out, and recorded by the keeper.
+   */
+  readBlocks(offset: number, options: { limitBytes: number }): StoredBlock[];
   /** The newest event of a type in a stream, or undefined. */
   latest(machineId: string, type: EventType): StoredEvent | undefined;
   /** Every stream of the log (machines and "<site>/edge") with its newest seq, by machineId. */

@@ -4,7 +4,7 @@ import type { EventType, StoredEvent } from "../../cloud-sync/contract/event.ts"
 import { BlockStore } from "./block-store.ts";
 import { openDatabase } from "./database.ts";
 import { Epochs } from "./epochs.ts";
-import type { LogReader, ReadOptions } from "./event-log.ts";
+import type { LogReader, ReadOptions, StoredBlock } from "./event-log.ts";
 import { NewsWatch } from "./news-watch.ts";
 import type { SeriesSlice } from "./series.ts";
 import { type SeriesQuery, SeriesReader } from "./series-reader.ts";
@@ -215,6 +215,10 @@ export class SqliteLogReader implements LogReader {
       if (!slices) return;
       yield slices;
     }
+  }
+
+  readBlocks(offset: number, { limitBytes }: { limitBytes: number }): StoredBlock[] {
+    return this.read(() => this.blocks.storedAfter(offset, limitBytes));
   }
 
   latest(machineId: string, type: EventType): StoredEvent | undefined {

@@ -1,10 +1,11 @@
 import { join } from "node:path";
-import type { NewEvent, StoredEvent } from "../../../cloud-sync/contract/event.ts";
+import type { NewEvent } from "../../../cloud-sync/contract/event.ts";
 import type { EventLog } from "../../../edge/log/event-log.ts";
 import { openLog } from "../../../edge/log/log.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 
-const READ_EVENTS_MAX = 10_000;
+/** What the uplink takes at once. */
+const BACKLOG_BYTES = 1_000_000;
 
 /**
  * The log as its benchmark drives it, on a clock that the benchmark moves. Everything that knows which calls seal, maintain
@@ -34,41 +35,34 @@ export class LogDriver {
   /** Moves the clock to `nowMs`, and does what the runtime does beside appending by then. */
   async maintain(nowMs: number): Promise<void> {
     await this.clock.advance(nowMs - this.clock.nowMs());
+    while (this.#log.maintain());
   }
 
   /** Brings all that was appended into the form in which it stays. Closing the last connection empties the WAL into the file. */
   async seal(): Promise<void> {
+    this.#log.seal();
     this.#log.close();
     this.#log = openLog({ path: this.path, clock: this.clock });
   }
 
-  /** All events from the oldest on, as a consumer that was away reads them; gives how many readings they hold. */
+  /** All sealed blocks from the oldest on, as the uplink takes them; gives how many readings they hold. */
   readBacklog(): number {
     let readings = 0;
-    let offset = 0;
-    for (;;) {
-      const events = this.#log.readAfter(offset, { limitEvents: READ_EVENTS_MAX / 10 });
-      const last = events.at(-1);
+    for (let offset = 0; ; ) {
+      const blocks = this.#log.readBlocks(offset, { limitBytes: BACKLOG_BYTES });
+      const last = blocks.at(-1);
       if (last === undefined) return readings;
-      offset = last.offset;
-      for (const event of events) if (event.type === "telemetry") readings += event.data.samples.length;
+      offset = last.lastOffset;
+      for (const { samples, bytes } of blocks) if (bytes) readings += samples;
     }
   }
 
-  /** One signal's values in [fromMs, toMs), as a trend asks for them. */
-  readTrend(machineId: string, signal: string, fromMs: number, toMs: number): number[] {
+  /** One signal's values in [fromMs, toMs), every one of them, as a trend asks for them. */
+  readTrend(machineId: string, signal: string, fromMs: number, toMs: number, resolutionMs = 0): number[] {
     const values: number[] = [];
-    let afterSeq = 0;
-    for (;;) {
-      const options = { limitEvents: READ_EVENTS_MAX, afterSeq, types: ["telemetry"] } as const;
-      const events: StoredEvent[] = this.#log.readTime(machineId, fromMs, toMs, options);
-      for (const event of events) {
-        if (event.type !== "telemetry" || event.timeMs < fromMs || event.timeMs >= toMs) continue;
-        for (const sample of event.data.samples) if (sample.signal === signal) values.push(Number(sample.value));
-      }
-      afterSeq = events.at(-1)?.seq ?? 0;
-      if (events.length < READ_EVENTS_MAX) return values;
-    }
+    for (const slices of this.#log.readSeries({ machineId, signals: [signal], fromMs, toMs, resolutionMs }))
+      for (const { numbers } of slices) for (const value of numbers) values.push(value);
+    return values;
   }
 
   sizeBytes(): number {
