@@ -5,7 +5,6 @@ import { asLogError } from "./database.ts";
 import type { EventLog } from "./event-log.ts";
 import { Bounds, type BoundsOptions } from "./keep/bounds.ts";
 import { Shedder } from "./keep/shed.ts";
-import { type LogUsage, usageOf } from "./keep/usage.ts";
 import { Sealing } from "./seal/sealer.ts";
 import type { TailChunk } from "./tail/tail.ts";
 import { SqliteLogWriter, type WriterOptions } from "./writer.ts";
@@ -106,8 +105,34 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
     while (this.sealStep());
   }
 
-  usage(): LogUsage {
-    return usageOf(this.database, this.path);
+  /** Moves all of the write-ahead log into the file, as far as readers allow. @throws EdgeError LOG_FULL */
+  checkpoint(): void {
+    try {
+      this.database.pragma("wal_checkpoint(TRUNCATE)");
+    } catch (error) {
+      throw asLogError(error, this.path);
+    }
+  }
+
+  /** Whether SQLite finds no fault in the file's structure; reads all of it. */
+  isStructureSound(): boolean {
+    return this.database.pragma("quick_check(1)", { simple: true }) === "ok";
+  }
+
+  /** What is damaged among what is not sealed yet, as far as it can be told; undefined when nothing is. */
+  lostInTail(): { chunks: number; events: number; samples: number; fromMs: number; toMs: number } | undefined {
+    return this.read(() => {
+      const lost = this.tail.chunks.filter(({ isLost }) => isLost);
+      if (lost.length === 0) return undefined;
+      const times = lost.map(({ appendedMs }) => appendedMs).filter((timeMs) => timeMs > 0);
+      return {
+        chunks: lost.length,
+        events: lost.reduce((sum, { firstOffset, lastOffset }) => sum + lastOffset - firstOffset + 1, 0),
+        samples: lost.reduce((sum, { samples }) => sum + samples, 0),
+        fromMs: Math.min(...times, this.clock.nowMs()),
+        toMs: Math.max(...times, 0),
+      };
+    });
   }
 
   /**
