@@ -36,7 +36,7 @@ export const SMOOTHED_MAX = 2 ** 40;
 /** Values are at most so large; two of them differ by an exact integer. */
 export const INTEGER_MAX = 2 ** 51;
 const JUMP_MIN = 4;
-const JUMP_FACTOR = 5;
+const JUMP_FACTOR = 3;
 
 export class Predictor {
   readonly #levelScale: number;

@@ -1,5 +1,5 @@
 import { TimeWay } from "./time-column.ts";
-import { SLOTS_MAX, type SlotPlan, slotPlan } from "./time-slots.ts";
+import { SLOTS_MAX, type SlotPlan, slotPlan, type TimeSlots } from "./time-slots.ts";
 import { ticksOf, withinTime } from "./time-ticks.ts";
 
 /** Samples in the order of the events; `firstSample[t]..firstSample[t + 1]` are those of telemetry event t. */
@@ -27,11 +27,12 @@ const NO_SLOT = -1;
 export function planTimes(
   samples: TimedSamples,
   timesMs: Float64Array,
-  defaultsMs: Float64Array,
+  defaultsMs: Float64Array | null,
   keepsSlots: boolean,
 ): TimePlan {
   const { signals, firstSample, eventTicks, signalCount } = samples;
   const ways = new Uint8Array(timesMs.length);
+  if (isSame(timesMs, defaultsMs)) return { ways, slots: slotPlan(noSlots(eventTicks.length), eventTicks) };
   const first = new Uint32Array(eventTicks.length + 1);
   const ticks: number[] = [];
   const before = new Float64Array(signalCount).fill(Number.NaN);
@@ -44,7 +45,11 @@ export function planTimes(
     for (let i = from; i < to; i++) {
       const signal = signals[i] as number;
       const timeMs = timesMs[i] as number;
-      const way = simpleWay(timeMs, defaultsMs[i] as number, before[signal] as number);
+      const way = simpleWay(
+        timeMs,
+        defaultsMs === null ? Number.NaN : (defaultsMs[i] as number),
+        before[signal] as number,
+      );
       before[signal] = timeMs;
       ways[i] = way;
       const keeps = keepsSlots && (slotBefore[signal] as number) !== NO_SLOT;
@@ -73,6 +78,17 @@ function simpleWay(timeMs: number, defaultMs: number, beforeMs: number): number 
   if (Object.is(timeMs, defaultMs)) return TimeWay.Default;
   if (Number.isNaN(timeMs)) return TimeWay.Null;
   return Object.is(timeMs, beforeMs) ? TimeWay.Before : TimeWay.Explicit;
+}
+
+function isSame(timesMs: Float64Array, defaultsMs: Float64Array | null): boolean {
+  for (let i = 0; i < timesMs.length; i++) {
+    if (!Object.is(timesMs[i], defaultsMs === null ? Number.NaN : defaultsMs[i])) return false;
+  }
+  return true;
+}
+
+function noSlots(events: number): TimeSlots {
+  return { first: new Uint32Array(events + 1), ticks: new Float64Array(0) };
 }
 
 /** The slots of one event while they are chosen. */
