@@ -3,7 +3,7 @@ import { decodeBlock } from "../../cloud-sync/contract/block/block.ts";
 import { BlockBuilder, encodeBlock } from "../../cloud-sync/contract/block/block-builder.ts";
 import type { StoredEvent } from "../../cloud-sync/contract/event.ts";
 import { openLogReader } from "../../edge/log/reader.ts";
-import { polledFactory, slowSignals } from "../support/block-samples.ts";
+import { polledFactory, slowSignals, subscribedFactory } from "../support/block-samples.ts";
 
 const NO_HASH = new Uint8Array(16);
 const BLOCK_EVENTS = 300;
@@ -15,6 +15,8 @@ export async function run(args: readonly string[]): Promise<void> {
   const rows: Record<string, Figures> = {};
   const factory = polledFactory(events * 2, { warmupS: 120 });
   rows["factory, polled at 1 Hz"] = measure(factory.flatMap((stream) => runsOf(stream, events)));
+  const subscribed = subscribedFactory(events * 2);
+  rows["factory, subscribed"] = measure(subscribed.flatMap((stream) => runsOf(stream, events)));
   rows["100 slow signals"] = measure(runsOf(slowSignals(events * 2, 100), events));
   rows["100 slow signals, 60 s"] = measure(runsOf(slowSignals(600, 100), 60));
   if (values.log !== undefined) {
