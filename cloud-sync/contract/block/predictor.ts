@@ -30,6 +30,10 @@ export const SMOOTHINGS: readonly Smoothing[] = [
   { levelShift: 3, trendShift: 7 },
   { levelShift: 1, trendShift: 1 },
   { levelShift: 5, trendShift: 9 },
+  { levelShift: 0, trendShift: 1 },
+  { levelShift: 0, trendShift: 3 },
+  { levelShift: 1, trendShift: 4 },
+  { levelShift: 2, trendShift: 3 },
 ];
 /** Beyond this size of a value only smoothing 0 is exact; the encoder uses no other. */
 export const SMOOTHED_MAX = 2 ** 40;

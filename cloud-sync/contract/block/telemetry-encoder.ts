@@ -145,10 +145,11 @@ class TelemetryEncoder {
   }
 
   #encodeStatus(coder: RangeEncoder, mine: Uint32Array): void {
-    const statusCodes = gatherWords(this.#content.statusCodes, mine);
-    const isGood = statusCodes.every((status) => status === 0);
+    const { statusCodes } = this.#content;
+    let isGood = true;
+    for (let i = 0; i < mine.length && isGood; i++) isGood = statusCodes[mine[i] as number] === 0;
     coder.direct(isGood ? 0 : 1, 1);
-    if (!isGood) this.#columns.encode(coder, valuesOf(Float64Array.from(statusCodes)));
+    if (!isGood) this.#columns.encode(coder, valuesOf(new Float64Array(gatherWords(statusCodes, mine))));
   }
 
   #values(mine: Uint32Array): Values {
