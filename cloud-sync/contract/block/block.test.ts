@@ -8,7 +8,7 @@ import type { SampleValue } from "../sample.ts";
 import { blockHash, decodeBlock, readBlockHead, verifyBlock } from "./block.ts";
 import { BlockBuilder, encodeBlock } from "./block-builder.ts";
 import { BlockError } from "./block-error.ts";
-import { blockFromJson, blockToJson } from "./block-json.ts";
+import { type BlockJson, blockFromJson, blockToJson } from "./block-json.ts";
 import { BLOCK_BYTES_MAX } from "./limits.ts";
 
 const NO_HASH = new Uint8Array(16);
@@ -105,6 +105,22 @@ function plotted(value: SampleValue): number {
   if (typeof value === "bigint") return Number(value);
   return typeof value === "number" ? value : Number.NaN;
 }
+
+test("JSON that is no block gives a BlockError", () => {
+  const json = JSON.stringify(blockToJson(decodeBlock(encodeBlock(slowSignals(3, 2), HASH))));
+  fc.assert(
+    fc.property(fc.nat(json.length - 1), fc.constantFrom("0", "9", "-", "$", "x"), (at, character) => {
+      let changed: BlockJson;
+      try {
+        changed = JSON.parse(json.slice(0, at) + character + json.slice(at + 1));
+      } catch {
+        return;
+      }
+      codeOf(() => blockFromJson(changed));
+    }),
+    { numRuns: FUZZ_RUNS, seed: FUZZ_SEED },
+  );
+});
 
 test("the simulated factory comes back, at less than 0.7 bytes a reading in two minutes", () => {
   let [bytes, samples] = [0, 0];

@@ -31,7 +31,7 @@ export interface DecodedBlock {
   readonly head: BlockHead;
   /** Names of the signals that have samples. */
   readonly signals: readonly string[];
-  /** Events firstIndex..endIndex (indices in the block, the end excluded), materialised. */
+  /** Events firstIndex..endIndex (indices in the block, the end excluded), materialised: an object for each sample, so ask for few at a time. */
   events(firstIndex?: number, endIndex?: number): StoredEvent[];
   eventOffsets(): Float64Array;
   eventTimes(): Float64Array;

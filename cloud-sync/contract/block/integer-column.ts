@@ -7,8 +7,9 @@ import type { RangeEncoder } from "./range-encoder.ts";
 
 /**
  * A column of integers: the first as it is; of the others first + step * m, where step is the largest that divides all
- * differences; m is predicted, what is left over is coded. Held values (a slow sensor that is polled often) are told by a
- * bit each before the prediction, which then sees the changes only.
+ * differences; m is predicted (predictor.ts; m of the first is 0 and not shown to the predictor), what is left over is coded
+ * (integer-code.ts). Held values (a slow sensor that is polled often) are told by a model each, chosen by whether the four
+ * before were held, and the predictor then sees the changes only.
  */
 export interface IntegerPlan {
   readonly smoothing: number;

@@ -6,7 +6,7 @@
  *   e = 256 * value - level - trend
  *   level = level + trend + floor(e / 2^a)
  *   trend = trend + floor(e / 2^b), or 0 without a trend
- * When a > 0, a jump (|value - predicted| above JUMP_MIN and above JUMP_FACTOR times the mean of the residuals' sizes) sets the
+ * When a > 0, a jump (|value - predicted| above JUMP_MIN and above JUMP_FACTOR times the mean16 of the residuals before it, / 16) sets the
  * level to the value and leaves the trend: machines go from one working point to the next.
  */
 export interface Smoothing {

@@ -19,6 +19,9 @@ export const TimeWay = {
   Slot: 4,
 } as const;
 export const WAY_BITS = 4;
+const WAYS = 16;
+const LIKELY_SLOTS = 4;
+const WAY_MODELS = WAYS + LIKELY_SLOTS;
 
 export interface TimeColumn {
   /** Encoding: TimeWay of each sample. */
@@ -34,7 +37,9 @@ export interface TimeColumn {
 const word = new DataView(new ArrayBuffer(8));
 
 /**
- * A bit tells whether all samples go the same way; then that way, else each by the one before.
+ * 1 bit tells whether all samples go the same way, which then follows (4 bits). Unless that says it all (any way but Explicit),
+ * 1 bit tells how explicit times are predicted, and for each sample follow its way, unless it is the same for all, and
+ * for an explicit one a model whether it is 64 bits of a double, else the difference to its prediction (TickCode).
  * @param eventOf the telemetry event of each sample
  * @param eventTicks of each telemetry event
  */
@@ -53,17 +58,27 @@ export function codeTimeColumn(
     return;
   }
   const isPeriodic = coder.direct(column.isPeriodic ? 1 : 0, 1) === 1;
-  const wayModels = isUniform ? undefined : fairBits(256);
+  const wayModels = isUniform ? undefined : fairBits(WAYS * WAY_MODELS);
   const explicit = new ExplicitTimes(isPeriodic);
   let way = uniform;
   let before = Number.NaN;
   for (let i = 0; i < ways.length; i++) {
-    if (wayModels) way = codeTree(coder, wayModels, way * 16, WAY_BITS, ways[i] as number);
+    if (wayModels) way = codeWay(coder, wayModels, way, ways[i] as number);
     if (way === TimeWay.Explicit) {
       before = explicit.code(coder, timesMs[i] as number, eventTicks[eventOf[i] as number] as number);
     } else if (coder.decoding) before = timeBy(column, way, i, before, eventOf[i] as number, slots);
     if (coder.decoding) timesMs[i] = before;
   }
+}
+
+/** By the way before: is it slot 0, 1, 2, 3 (a bit each, until one is a 1)? When none of them, a tree of four bits. */
+function codeWay(coder: Coder, models: Int32Array, before: number, way: number): number {
+  const at = before * WAY_MODELS;
+  for (let slot = 0; slot < LIKELY_SLOTS; slot++) {
+    const likely = TimeWay.Slot + slot;
+    if (coder.bit(models, at + WAYS + slot, way === likely ? 1 : 0) === 1) return likely;
+  }
+  return codeTree(coder, models, at, WAY_BITS, way);
 }
 
 /** All samples' times in one way that needs nothing more. @throws BlockError malformed for a way or a slot that cannot be */
