@@ -20,6 +20,8 @@ interface Dictionary {
   readonly blob: Blob;
 }
 const word = new DataView(new ArrayBuffer(8));
+/** Numbers of more distinct values are better off as integers. */
+const NUMBER_DICTIONARY_MAX = 12;
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 const UINT64_MAX = 2n ** 64n - 1n;
@@ -196,7 +198,7 @@ function dictionaryOf(values: Values): Dictionary | undefined {
   const indexOf = new Map<string | number | bigint | boolean | null, number>();
   const entries: SampleValue[] = [];
   const indexes = new Uint32Array(count);
-  const entriesMax = values.others === null ? 24 : DICTIONARY_MAX;
+  const entriesMax = values.others === null ? NUMBER_DICTIONARY_MAX : DICTIONARY_MAX;
   let previousKey: string | number | bigint | boolean | null | undefined;
   let index = 0;
   for (let i = 0; i < count; i++) {
