@@ -10,7 +10,7 @@ import type { TailChunk } from "./tail/tail.ts";
 import { SqliteLogWriter, type WriterOptions } from "./writer.ts";
 
 /** What waits to be sealed, at most: by then a block is large enough to be small on disk. */
-const SEAL_SAMPLES = 1_000_000;
+const SEAL_SAMPLES = 2_000_000;
 const SEAL_BYTES = 16 * 1024 * 1024;
 /** Free pages given back to the disk in one step, and how many may stay: the next blocks take them. */
 const VACUUM_PAGES = 512;
@@ -69,7 +69,7 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
    * @returns true while there is more to do
    * @throws EdgeError LOG_FULL, LOG_UNAVAILABLE: nothing has changed, and it may be called again
    */
-  sealStep(): boolean {
+  sealStep(isLast = false): boolean {
     try {
       if (!this.#sealing) {
         this.step("close");
@@ -88,7 +88,7 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
       this.#sealing = undefined;
       this.step("seal");
       this.write(() => {
-        if (sealing.commit(this.tail, this.runMs())) this.step("sealing");
+        if (sealing.commit(this.tail, this.runMs(), isLast)) this.step("sealing");
       });
       this.step("sealed");
       this.read(() => this.tail.reload());
@@ -100,9 +100,10 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
     }
   }
 
-  /** Seals all that is there now, in one go. */
+  /** Seals all that is there now, in one go, and gives back the space that nothing needs. */
   seal(): void {
-    while (this.sealStep());
+    while (this.sealStep(true));
+    while (this.#giveBack(0));
   }
 
   /** Moves all of the write-ahead log into the file, as far as readers allow. @throws EdgeError LOG_FULL */
@@ -222,10 +223,10 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
     return this.#bounds.forwardedBy === undefined ? 0 : this.cursor(this.#bounds.forwardedBy);
   }
 
-  #giveBack(): boolean {
+  #giveBack(freePagesMax = FREE_PAGES_MAX): boolean {
     const { freeBytes, fileBytes } = this.usage();
     const freePages = freeBytes / 4_096;
-    if (freePages <= Math.max(FREE_PAGES_MAX, fileBytes / 4_096 / 20)) return false;
+    if (freePages <= Math.max(freePagesMax, freePagesMax === 0 ? 0 : fileBytes / 4_096 / 20)) return false;
     this.step("checkpoint");
     this.database.pragma(`incremental_vacuum(${VACUUM_PAGES})`);
     this.step("checkpointed");

@@ -8,12 +8,13 @@ export interface MinuteAggregate {
   readonly count: number;
   readonly min: number;
   readonly max: number;
-  /** Arithmetic mean, as a float32: it is for looking at. */
+  /** Arithmetic mean, to a 65,535th of the range between min and max. */
   readonly mean: number;
 }
 
 export const MINUTE_MS = 60_000;
 const BAD = 0x8000_0000;
+const MEAN_STEPS = 65_535;
 const RAW_BYTES_MAX = 8 * 1024 * 1024;
 const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
 
@@ -51,7 +52,7 @@ export class RollupBuilder {
   /**
    * version u8, signals varint, then for each: signal varint (distance to the one before), cells varint, then for each cell:
    * minute and count as zigzag distances to the cell before, form u8, min and max as k of a number mode (value-modes.ts) or
-   * float64, mean float32. zstd over all. Begins anew. undefined when there was nothing.
+   * float64, mean u16 as its place between them. zstd over all. Begins anew. undefined when there was nothing.
    */
   finish(): Buffer | undefined {
     const cellsBySignal = [...this.#cells].sort((a, b) => a[0] - b[0]);
@@ -88,7 +89,7 @@ export class RollupBuilder {
           lowBefore = low;
         }
         modeBefore = mode;
-        if (!isConstant) out.f32(sum / count);
+        if (!isConstant) out.u16(Math.round(((sum / count - min) / (max - min)) * MEAN_STEPS));
       }
     }
     return zstdCompressSync(out.take(), COMPRESSION);
@@ -140,7 +141,7 @@ export function readRollup(bytes: Uint8Array, only?: number): Map<number, Minute
         lowBefore = low;
       }
       modeBefore = mode;
-      const mean = isConstant ? min : input.f32();
+      const mean = isConstant ? min : min + ((max - min) * input.u16()) / MEAN_STEPS;
       if (only === undefined || only === signal) aggregates.push({ minute, count, min, max, mean });
     }
     if (only === undefined || only === signal) found.set(signal, aggregates);
