@@ -245,8 +245,12 @@ export class BlockStore {
   /** The newest sealed telemetry event of a stream. */
   newestTelemetry(machineRef: number): StoredEvent | undefined {
     const ids = this.statement(`
-      SELECT block_id FROM block WHERE machine_ref = ? AND state = 'whole' AND samples > 0
-      ORDER BY first_seq DESC LIMIT 4`)
+      SELECT block_id FROM block WHERE machine_ref = ? AND state = 'whole'
+        -- Telemetry without a reading is telemetry too.
+        AND (samples > 0 OR block.last_seq - first_seq + 1 >
+          (SELECT count(*) FROM event WHERE event.machine_ref = block.machine_ref
+            AND offset BETWEEN first_offset AND last_offset))
+      ORDER BY first_seq DESC LIMIT 64`)
       .pluck()
       .all(machineRef) as number[];
     for (const blockId of ids) {
