@@ -56,6 +56,7 @@ CREATE TABLE block (
   last_seq INTEGER NOT NULL,
   first_offset INTEGER NOT NULL,
   last_offset INTEGER NOT NULL,
+  -- First and last time of its events and of its readings, as they were received.
   from_ms REAL NOT NULL,
   to_ms REAL NOT NULL,
   samples INTEGER NOT NULL,

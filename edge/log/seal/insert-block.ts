@@ -14,6 +14,8 @@ export interface SealedBlock {
   readonly bytes: Buffer;
   readonly rare: readonly RareEntry[];
   readonly rollup: Buffer | undefined;
+  /** First and last time at which its readings were received, which their events' times need not enclose. */
+  readonly receivedMs?: { readonly from: number; readonly to: number };
 }
 
 const statements = new WeakMap<
@@ -25,7 +27,7 @@ const statements = new WeakMap<
 export function insertBlock(
   database: Database.Database,
   place: { readonly machineRef: number; readonly groupNo: number; readonly runMs: number },
-  { bytes, rare, rollup }: SealedBlock,
+  { bytes, rare, rollup, receivedMs }: SealedBlock,
 ): Buffer {
   const { machineRef, groupNo, runMs } = place;
   const statement = statementsOf(database);
@@ -38,8 +40,8 @@ export function insertBlock(
     head.lastSeq,
     head.firstOffset,
     head.lastOffset,
-    head.fromMs,
-    head.toMs,
+    Math.min(head.fromMs, receivedMs?.from ?? head.fromMs),
+    Math.max(head.toMs, receivedMs?.to ?? head.toMs),
     head.samples,
     bytes.length,
     hash,

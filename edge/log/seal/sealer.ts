@@ -107,6 +107,7 @@ class BlockSink implements SectionSink {
   readonly #blocks: SealedBlock[] = [];
   readonly #rollup = new RollupBuilder();
   #rare: RareEntry[] = [];
+  #receivedMs = { from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
   #builder: BlockBuilder | undefined;
   #epoch = "";
   #hash: Uint8Array;
@@ -170,6 +171,8 @@ class BlockSink implements SectionSink {
       this.#inRollup[signal] = this.#refOf(name);
     }
     (this.#builder as BlockBuilder).addSample(inBlock, value, statusCode, sourceMs, serverMs, receivedMs);
+    if (receivedMs < this.#receivedMs.from) this.#receivedMs.from = receivedMs;
+    if (receivedMs > this.#receivedMs.to) this.#receivedMs.to = receivedMs;
     if (typeof value === "number") this.#rollup.add(this.#inRollup[signal] as number, receivedMs, value, statusCode);
   }
 
@@ -183,7 +186,8 @@ class BlockSink implements SectionSink {
     const builder = this.#builder;
     if (builder && builder.events > 0) {
       const bytes = builder.finish(this.#hash);
-      this.#blocks.push({ bytes, rare: this.#rare, rollup: this.#rollup.finish() });
+      this.#blocks.push({ bytes, rare: this.#rare, rollup: this.#rollup.finish(), receivedMs: this.#receivedMs });
+      this.#receivedMs = { from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
       this.#hash = blockHash(bytes);
       this.#rare = [];
     }
