@@ -47,7 +47,7 @@ export class BlockStore {
   readonly #statements = new Map<string, Database.Statement>();
   readonly #decoded = new Map<number, DecodedBlock>();
   #decodedSamples = 0;
-  #group: { groupNo: number; order: readonly GroupEntry[] } | undefined;
+  #group: { groupNo: number; wholeIds: string; order: readonly GroupEntry[] } | undefined;
   #idle: NodeJS.Timeout | undefined;
 
   constructor(database: Database.Database) {
@@ -142,14 +142,10 @@ export class BlockStore {
 
   /** Sealed events of these types (never telemetry) with offset > `offset`. */
   rareAfter(offset: number, limitEvents: number, types: readonly EventType[]): StoredEvent[] {
-    const rows = this.statement(`
+    const statement = this.statement(`
       SELECT offset, machine_ref AS machineRef, seq, kept FROM event
-      WHERE offset > ? AND type IN (${types.map(() => "?").join(", ")}) ORDER BY offset LIMIT ?`).all(
-      offset,
-      ...types,
-      limitEvents,
-    ) as RareRow[];
-    return rows.flatMap((row) => this.#rare(row) ?? []);
+      WHERE offset > ? AND type IN (${types.map(() => "?").join(", ")}) ORDER BY offset LIMIT ?`);
+    return this.#readable(limitEvents, (last, limit) => statement.all(last?.offset ?? offset, ...types, limit));
   }
 
   /** One machine's sealed events of these types (never telemetry) with first ≤ seq ≤ last, ascending or newest first. */
@@ -158,13 +154,29 @@ export class BlockStore {
     range: { first: number; last: number; limitEvents: number; newestFirst?: boolean },
     types: readonly EventType[],
   ): StoredEvent[] {
-    const { first, last, limitEvents, newestFirst } = range;
-    const order = newestFirst ? "DESC" : "ASC";
-    const rows = this.statement(`
+    const { first, last, limitEvents, newestFirst = false } = range;
+    const statement = this.statement(`
       SELECT offset, machine_ref AS machineRef, seq, kept FROM event
       WHERE machine_ref = ? AND type IN (${types.map(() => "?").join(", ")}) AND seq BETWEEN ? AND ?
-      ORDER BY seq ${order} LIMIT ?`).all(machineRef, ...types, first, last, limitEvents) as RareRow[];
-    return rows.flatMap((row) => this.#rare(row) ?? []);
+      ORDER BY seq ${newestFirst ? "DESC" : "ASC"} LIMIT ?`);
+    return this.#readable(limitEvents, (before, limit) => {
+      const from = before && !newestFirst ? before.seq + 1 : first;
+      const to = before && newestFirst ? before.seq - 1 : last;
+      return statement.all(machineRef, ...types, from, to, limit);
+    });
+  }
+
+  /** As many as are wanted of those that can be read: one in a damaged block must not end the answer. */
+  #readable(limitEvents: number, next: (last: RareRow | undefined, limit: number) => unknown[]): StoredEvent[] {
+    const found: StoredEvent[] = [];
+    for (let last: RareRow | undefined; found.length < limitEvents; ) {
+      const limit = limitEvents - found.length;
+      const rows = next(last, limit) as RareRow[];
+      for (const row of rows) found.push(...(this.#rare(row) ?? []));
+      last = rows.at(-1);
+      if (rows.length < limit) break;
+    }
+    return found;
   }
 
   /** Events whose block is gone, with first ≤ seq ≤ last. */
@@ -262,8 +274,8 @@ export class BlockStore {
     return undefined;
   }
 
-  #rare(row: RareRow): StoredEvent | undefined {
-    if (row.kept !== null) return JSON.parse(row.kept) as StoredEvent;
+  #rare(row: RareRow): [StoredEvent] | undefined {
+    if (row.kept !== null) return [JSON.parse(row.kept) as StoredEvent];
     const blockId = this.statement(`
       SELECT block_id FROM block WHERE machine_ref = ? AND first_seq <= ? AND state = 'whole'
       ORDER BY first_seq DESC LIMIT 1`)
@@ -271,7 +283,8 @@ export class BlockStore {
       .get(row.machineRef, row.seq) as number | undefined;
     if (blockId === undefined) return undefined;
     const block = this.decoded(blockId);
-    return block && this.guarded(blockId, () => block.rareEvents().find(({ seq }) => seq === row.seq));
+    const event = block && this.guarded(blockId, () => block.rareEvents().find(({ seq }) => seq === row.seq));
+    return event && [event];
   }
 
   /** Sealed events with offset > `offset`, ascending, out of one group of blocks; empty when no block has any. */
@@ -280,8 +293,10 @@ export class BlockStore {
       "SELECT group_no AS groupNo FROM block WHERE last_offset > ? ORDER BY last_offset LIMIT 1",
     ).get(offset) as { groupNo: number } | undefined;
     if (!next) return undefined;
-    if (this.#group?.groupNo !== next.groupNo)
-      this.#group = { groupNo: next.groupNo, order: this.#order(next.groupNo) };
+    const wholeIds = this.#wholeOf(next.groupNo);
+    // Another process may have thinned or dropped some meanwhile: what is kept of those is read elsewhere.
+    if (this.#group?.groupNo !== next.groupNo || this.#group.wholeIds !== `${wholeIds}`)
+      this.#group = { groupNo: next.groupNo, wholeIds: `${wholeIds}`, order: this.#order(wholeIds) };
     const { order } = this.#group;
     const found: StoredEvent[] = [];
     for (let i = firstPast(order, offset); i < order.length && found.length < limitEvents; i++) {
@@ -302,11 +317,14 @@ export class BlockStore {
       .get(offset) as number;
   }
 
-  #order(groupNo: number): GroupEntry[] {
-    const order: GroupEntry[] = [];
-    const ids = this.statement("SELECT block_id FROM block WHERE group_no = ? AND state = 'whole'")
+  #wholeOf(groupNo: number): number[] {
+    return this.statement("SELECT block_id FROM block WHERE group_no = ? AND state = 'whole'")
       .pluck()
       .all(groupNo) as number[];
+  }
+
+  #order(ids: readonly number[]): GroupEntry[] {
+    const order: GroupEntry[] = [];
     for (const blockId of ids) {
       const block = this.decoded(blockId);
       const offsets = block && this.guarded(blockId, () => block.eventOffsets());

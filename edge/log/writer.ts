@@ -103,11 +103,13 @@ export class SqliteLogWriter extends SqliteLogReader {
 
   /** How long the log has been running in all, ms. */
   protected runMs(): number {
-    const before = this.blocks.statement("SELECT run_ms FROM mark").pluck().get() as number;
-    const now = this.clock.monotonicMs();
-    const runMs = before + now - this.#runSinceMs;
-    this.#runSinceMs = now;
-    return runMs;
+    const saved = this.blocks.statement("SELECT run_ms FROM mark").pluck().get() as number;
+    return saved + this.clock.monotonicMs() - this.#runSinceMs;
+  }
+
+  /** What `runMs` gave is in the file: time is counted from here on. */
+  protected runSaved(): void {
+    this.#runSinceMs = this.clock.monotonicMs();
   }
 
   #commit(): void {

@@ -15,7 +15,8 @@ export interface MinuteAggregate {
 export const MINUTE_MS = 60_000;
 const BAD = 0x8000_0000;
 const RAW_BYTES_MAX = 8 * 1024 * 1024;
-const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
+/** With a checksum: nothing else would tell a damaged aggregate from a true one. */
+const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 } };
 
 interface Cell {
   minute: number;
