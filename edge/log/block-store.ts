@@ -1,9 +1,10 @@
 import type Database from "better-sqlite3";
 import { decodeBlock, verifyBlock } from "../../cloud-sync/contract/block/block.ts";
-import type { DecodedBlock } from "../../cloud-sync/contract/block/decoded-block.ts";
 import { BlockError } from "../../cloud-sync/contract/block/block-error.ts";
+import type { DecodedBlock } from "../../cloud-sync/contract/block/decoded-block.ts";
 import type { EventType, StoredEvent } from "../../cloud-sync/contract/event.ts";
 import type { StoredBlock } from "./event-log.ts";
+import { readNames } from "./seal/signal-refs.ts";
 
 export interface BlockMeta {
   readonly blockId: number;
@@ -46,9 +47,10 @@ export class BlockStore {
   readonly damaged = new Set<number>();
   readonly #database: Database.Database;
   readonly #statements = new Map<string, Database.Statement>();
+  readonly #names = new Map<number, string[]>();
   readonly #decoded = new Map<number, DecodedBlock>();
   #decodedSamples = 0;
-  #group: { groupNo: number; order: readonly GroupEntry[] } | undefined;
+  #group: { groupNo: number; wholeIds: string; order: readonly GroupEntry[] } | undefined;
   #idle: NodeJS.Timeout | undefined;
 
   constructor(database: Database.Database) {
@@ -80,7 +82,9 @@ export class BlockStore {
   }
 
   bytesOf(blockId: number): Buffer | undefined {
-    return this.statement("SELECT data FROM block_data WHERE block_id = ?").pluck().get(blockId) as Buffer | undefined;
+    return (this.statement("SELECT data FROM block_data WHERE block_id = ?").pluck().get(blockId) ?? undefined) as
+      | Buffer
+      | undefined;
   }
 
   /** undefined when its bytes are damaged, or gone by now. */
@@ -143,14 +147,10 @@ export class BlockStore {
 
   /** Sealed events of these types (never telemetry) with offset > `offset`. */
   rareAfter(offset: number, limitEvents: number, types: readonly EventType[]): StoredEvent[] {
-    const rows = this.statement(`
+    const statement = this.statement(`
       SELECT offset, machine_ref AS machineRef, seq, kept FROM event
-      WHERE offset > ? AND type IN (${types.map(() => "?").join(", ")}) ORDER BY offset LIMIT ?`).all(
-      offset,
-      ...types,
-      limitEvents,
-    ) as RareRow[];
-    return rows.flatMap((row) => this.#rare(row) ?? []);
+      WHERE offset > ? AND type IN (${types.map(() => "?").join(", ")}) ORDER BY offset LIMIT ?`);
+    return this.#readable(limitEvents, (last, limit) => statement.all(last?.offset ?? offset, ...types, limit));
   }
 
   /** One machine's sealed events of these types (never telemetry) with first ≤ seq ≤ last, ascending or newest first. */
@@ -159,13 +159,29 @@ export class BlockStore {
     range: { first: number; last: number; limitEvents: number; newestFirst?: boolean },
     types: readonly EventType[],
   ): StoredEvent[] {
-    const { first, last, limitEvents, newestFirst } = range;
-    const order = newestFirst ? "DESC" : "ASC";
-    const rows = this.statement(`
+    const { first, last, limitEvents, newestFirst = false } = range;
+    const statement = this.statement(`
       SELECT offset, machine_ref AS machineRef, seq, kept FROM event
       WHERE machine_ref = ? AND type IN (${types.map(() => "?").join(", ")}) AND seq BETWEEN ? AND ?
-      ORDER BY seq ${order} LIMIT ?`).all(machineRef, ...types, first, last, limitEvents) as RareRow[];
-    return rows.flatMap((row) => this.#rare(row) ?? []);
+      ORDER BY seq ${newestFirst ? "DESC" : "ASC"} LIMIT ?`);
+    return this.#readable(limitEvents, (before, limit) => {
+      const from = before && !newestFirst ? before.seq + 1 : first;
+      const to = before && newestFirst ? before.seq - 1 : last;
+      return statement.all(machineRef, ...types, from, to, limit);
+    });
+  }
+
+  /** As many as are wanted of those that can be read: one in a damaged block must not end the answer. */
+  #readable(limitEvents: number, next: (last: RareRow | undefined, limit: number) => unknown[]): StoredEvent[] {
+    const found: StoredEvent[] = [];
+    for (let last: RareRow | undefined; found.length < limitEvents; ) {
+      const limit = limitEvents - found.length;
+      const rows = next(last, limit) as RareRow[];
+      for (const row of rows) found.push(...(this.#rare(row) ?? []));
+      last = rows.at(-1);
+      if (rows.length < limit) break;
+    }
+    return found;
   }
 
   /** Events whose block is gone, with first ≤ seq ≤ last. */
@@ -219,14 +235,20 @@ export class BlockStore {
   }
 
   rollupOf(blockId: number): Buffer | undefined {
-    return this.statement("SELECT data FROM rollup WHERE block_id = ?").pluck().get(blockId) as Buffer | undefined;
+    return (this.statement("SELECT rollup FROM block_data WHERE block_id = ?").pluck().get(blockId) ?? undefined) as
+      | Buffer
+      | undefined;
   }
 
   /** A signal's number in the machine's roll-ups. */
   signalRef(machineRef: number, name: string): number | undefined {
-    return this.statement("SELECT signal_ref FROM signal WHERE machine_ref = ? AND name = ?")
-      .pluck()
-      .get(machineRef, name) as number | undefined;
+    let names = this.#names.get(machineRef);
+    if (!names?.includes(name)) {
+      names = readNames(this.#database, machineRef);
+      this.#names.set(machineRef, names);
+    }
+    const ref = names.indexOf(name);
+    return ref < 0 ? undefined : ref;
   }
 
   lastSeq(machineRef: number): number {
@@ -246,8 +268,12 @@ export class BlockStore {
   /** The newest sealed telemetry event of a stream. */
   newestTelemetry(machineRef: number): StoredEvent | undefined {
     const ids = this.statement(`
-      SELECT block_id FROM block WHERE machine_ref = ? AND state = 'whole' AND samples > 0
-      ORDER BY first_seq DESC LIMIT 4`)
+      SELECT block_id FROM block WHERE machine_ref = ? AND state = 'whole'
+        -- Telemetry without a reading is telemetry too.
+        AND (samples > 0 OR block.last_seq - first_seq + 1 >
+          (SELECT count(*) FROM event WHERE event.machine_ref = block.machine_ref
+            AND offset BETWEEN first_offset AND last_offset))
+      ORDER BY first_seq DESC LIMIT 64`)
       .pluck()
       .all(machineRef) as number[];
     for (const blockId of ids) {
@@ -259,8 +285,8 @@ export class BlockStore {
     return undefined;
   }
 
-  #rare(row: RareRow): StoredEvent | undefined {
-    if (row.kept !== null) return JSON.parse(row.kept) as StoredEvent;
+  #rare(row: RareRow): [StoredEvent] | undefined {
+    if (row.kept !== null) return [JSON.parse(row.kept) as StoredEvent];
     const blockId = this.statement(`
       SELECT block_id FROM block WHERE machine_ref = ? AND first_seq <= ? AND state = 'whole'
       ORDER BY first_seq DESC LIMIT 1`)
@@ -268,7 +294,8 @@ export class BlockStore {
       .get(row.machineRef, row.seq) as number | undefined;
     if (blockId === undefined) return undefined;
     const block = this.decoded(blockId);
-    return block && this.guarded(blockId, () => block.rareEvents().find(({ seq }) => seq === row.seq));
+    const event = block && this.guarded(blockId, () => block.rareEvents().find(({ seq }) => seq === row.seq));
+    return event && [event];
   }
 
   /** Sealed events with offset > `offset`, ascending, out of one group of blocks; empty when no block has any. */
@@ -277,8 +304,10 @@ export class BlockStore {
       "SELECT group_no AS groupNo FROM block WHERE last_offset > ? ORDER BY last_offset LIMIT 1",
     ).get(offset) as { groupNo: number } | undefined;
     if (!next) return undefined;
-    if (this.#group?.groupNo !== next.groupNo)
-      this.#group = { groupNo: next.groupNo, order: this.#order(next.groupNo) };
+    const wholeIds = this.#wholeOf(next.groupNo);
+    // Another process may have thinned or dropped some meanwhile: what is kept of those is read elsewhere.
+    if (this.#group?.groupNo !== next.groupNo || this.#group.wholeIds !== `${wholeIds}`)
+      this.#group = { groupNo: next.groupNo, wholeIds: `${wholeIds}`, order: this.#order(wholeIds) };
     const { order } = this.#group;
     const found: StoredEvent[] = [];
     for (let i = firstPast(order, offset); i < order.length && found.length < limitEvents; i++) {
@@ -299,11 +328,14 @@ export class BlockStore {
       .get(offset) as number;
   }
 
-  #order(groupNo: number): GroupEntry[] {
-    const order: GroupEntry[] = [];
-    const ids = this.statement("SELECT block_id FROM block WHERE group_no = ? AND state = 'whole'")
+  #wholeOf(groupNo: number): number[] {
+    return this.statement("SELECT block_id FROM block WHERE group_no = ? AND state = 'whole'")
       .pluck()
       .all(groupNo) as number[];
+  }
+
+  #order(ids: readonly number[]): GroupEntry[] {
+    const order: GroupEntry[] = [];
     for (const blockId of ids) {
       const block = this.decoded(blockId);
       const offsets = block && this.guarded(blockId, () => block.eventOffsets());

@@ -123,7 +123,7 @@ function checkVersion(database: Database.Database, path: string, { exact }: { ex
 export function asLogError(error: unknown, path: string): EdgeError {
   if (error instanceof EdgeError) return error;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  // A shared-memory file that can't grow is a full disk, too.
+  // The second: the index of the write-ahead log, which lies on the same disk, can't grow.
   if (code === "SQLITE_FULL" || code === "SQLITE_IOERR_SHMSIZE") {
     return new EdgeError("LOG_FULL", `the disk of the log at ${path} is full`, {
       cause: error,

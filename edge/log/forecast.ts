@@ -81,7 +81,7 @@ function rates({ database, tail }: LogParts, forwardedOffset: number) {
   const window = database
     .prepare(`
       SELECT sum(samples) AS samples, sum(bytes) AS bytes, count(*) AS blocks, min(sealed_run_ms) AS beginMs,
-        (SELECT coalesce(sum(length(data)), 0) FROM rollup WHERE block_id IN
+        (SELECT coalesce(sum(length(rollup)), 0) FROM block_data WHERE block_id IN
           (SELECT block_id FROM block WHERE sealed_run_ms > ?)) AS rollupBytes
       FROM block WHERE sealed_run_ms > ? AND state = 'whole'`)
     .get((newest ?? 0) - WINDOW_MS, (newest ?? 0) - WINDOW_MS) as {

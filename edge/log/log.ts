@@ -1,6 +1,6 @@
 import { verifyBlock } from "../../cloud-sync/contract/block/block.ts";
 import type { NewEvent } from "../../cloud-sync/contract/event.ts";
-import { ClockWatch } from "./clock-watch.ts";
+import { type ClockJump, ClockWatch, jumpAtStart } from "./clock-watch.ts";
 import { asLogError } from "./database.ts";
 import type { EventLog } from "./event-log.ts";
 import { Bounds, type BoundsOptions } from "./keep/bounds.ts";
@@ -17,6 +17,8 @@ const VACUUM_PAGES = 512;
 const FREE_PAGES_MAX = 2_048;
 /** Blocks whose checksums are looked at in one round, so that a damaged one is found before somebody needs it. */
 const SCRUB_BLOCKS = 4;
+/** Jumps of the clock that wait for a disk that refuses. */
+const JUMPS_MAX = 64;
 
 export interface LogOptions extends WriterOptions, BoundsOptions {
   /** Fresh events are sealed into blocks when they are this old, or earlier when they are many. Default 5 min. */
@@ -34,6 +36,7 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
   #sealing: Sealing | undefined;
   #scrubbed = 0;
   #isExpiryDue = true;
+  #jumps: ClockJump[] = [];
 
   constructor(options: LogOptions) {
     super(options);
@@ -41,6 +44,9 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
     this.#sealIntervalMs = options.sealIntervalMs ?? 300_000;
     this.#bounds = new Bounds(options);
     this.#clockWatch = new ClockWatch(options.clock);
+    const newest = this.read(() => this.tail.chunks.findLast(({ isLost }) => !isLost));
+    const jump = newest && jumpAtStart(options.clock, newest.appendedMs);
+    if (jump) this.#jumps.push(jump);
     this.database.pragma(`wal_autocheckpoint = ${this.#bounds.checkpointPages}`);
     this.database.pragma(`journal_size_limit = ${this.#bounds.checkpointPages * 4_096}`);
   }
@@ -88,8 +94,11 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
       this.#sealing = undefined;
       this.step("seal");
       this.write(() => {
-        if (sealing.commit(this.tail, this.runMs(), isLast)) this.step("sealing");
+        sealing.commit(this.tail, this.runMs(), isLast);
+        this.step("sealing");
       });
+      // When another process has sealed meanwhile, it has counted the time as well.
+      this.runSaved();
       this.step("sealed");
       this.read(() => this.tail.reload());
       return false;
@@ -142,16 +151,15 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
    * @throws EdgeError LOG_FULL, LOG_UNAVAILABLE, LOG_CORRUPT; nothing has changed, and it may be called again
    */
   maintain(): boolean {
-    const jump = this.#clockWatch.look();
-    if (jump)
-      this.#tell([{ type: "state", machineId: this.ownStream, timeMs: jump.toMs, data: { clockJump: { ...jump } } }]);
-    if (this.isSealDue()) {
-      const more = this.sealStep();
-      if (!more) this.#isExpiryDue = true;
-      return more;
-    }
     try {
-      return this.#recordDamage() || this.#makeRoom() || this.#expire() || this.#giveBack() || this.#scrub();
+      // Room first: a log whose disk is full could not seal.
+      if (this.#recordJump() || this.#makeRoom()) return true;
+      if (this.isSealDue()) {
+        const more = this.sealStep();
+        if (!more) this.#isExpiryDue = true;
+        return more;
+      }
+      return this.#recordDamage() || this.#expire() || this.#giveBack() || this.#scrub();
     } catch (error) {
       this.forget();
       throw asLogError(error, this.path);
@@ -174,8 +182,17 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
     return done;
   }
 
-  #tell(events: readonly NewEvent[]): void {
-    this.append(events, "now").catch(() => undefined);
+  /** A jump is kept until it is in the file: the disk may refuse just then. */
+  #recordJump(): boolean {
+    const jump = this.#clockWatch.look();
+    if (jump && this.#jumps.length < JUMPS_MAX) this.#jumps.push(jump);
+    if (this.#jumps.length === 0) return false;
+    const events = this.#jumps.map((each): NewEvent => {
+      return { type: "state", machineId: this.ownStream, timeMs: each.toMs, data: { clockJump: { ...each } } };
+    });
+    this.#telling(() => ({ blocks: 0, events }));
+    this.#jumps = [];
+    return true;
   }
 
   #recordDamage(): boolean {
@@ -230,7 +247,7 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
     this.step("checkpoint");
     this.database.pragma(`incremental_vacuum(${VACUUM_PAGES})`);
     this.step("checkpointed");
-    return true;
+    return this.usage().freeBytes < freeBytes;
   }
 
   #scrub(): boolean {

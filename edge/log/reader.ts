@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import type Database from "better-sqlite3";
+import Database from "better-sqlite3";
 import type { EventType, StoredEvent } from "../../cloud-sync/contract/event.ts";
 import type { LedgerRange } from "../../cloud-sync/contract/ledger.ts";
 import { BlockStore } from "./block-store.ts";
@@ -55,10 +55,15 @@ export class SqliteLogReader implements LogReader {
 
   /** Runs a read on one snapshot of the file, with the tail brought up to it. */
   protected read<T>(work: () => T): T {
-    return this.#snapshot.deferred(() => {
-      this.refresh();
-      return work();
-    }) as T;
+    try {
+      return this.#snapshot.deferred(() => {
+        this.refresh();
+        return work();
+      }) as T;
+    } catch (error) {
+      this.forget();
+      throw error instanceof Database.SqliteError ? asLogError(error, this.path) : error;
+    }
   }
 
   protected refresh(): void {
@@ -196,7 +201,7 @@ export class SqliteLogReader implements LogReader {
           const range = { first: Math.max(firstSeq, afterSeq + 1), last: lastSeq };
           if (range.last > sealedSeq) continue;
           found.push(...this.#ofStream(machineId, range, limitEvents - found.length, types, accept));
-          if (found.length >= limitEvents) return found;
+          if (found.length >= limitEvents) break;
         }
         const kept = this.blocks
           .keptOfTime(ref, fromMs, toMs, afterSeq)

@@ -1,6 +1,7 @@
+import type { DecodedColumn } from "../../cloud-sync/contract/block/decoded-block.ts";
 import type { BlockMeta, BlockStore } from "./block-store.ts";
 import { MINUTE_MS, readRollup } from "./rollup/rollup.ts";
-import { aggregateSlice, type SeriesQuery, SeriesSink, type SeriesSlice } from "./series.ts";
+import { aggregateSlice, numberOf, type SeriesQuery, SeriesSink, type SeriesSlice } from "./series.ts";
 import { MachineDecoder } from "./tail/chain-decoder.ts";
 import { NOWHERE } from "./tail/event-sink.ts";
 import type { Tail, TailChunk } from "./tail/tail.ts";
@@ -64,7 +65,8 @@ export class SeriesReader {
     const block = this.#blocks.decoded(meta.blockId);
     return signals.flatMap((signal) => {
       const column = block && this.#blocks.guarded(meta.blockId, () => block.column(signal));
-      return column ? [this.#within(signal, column)] : [];
+      const numbers = column && this.#blocks.guarded(meta.blockId, () => numbersOf(column));
+      return numbers ? [this.#within(signal, { ...column, numbers })] : [];
     });
   }
 
@@ -120,4 +122,10 @@ export class SeriesReader {
     slices.push(...sink.take());
     return true;
   }
+}
+
+/** A column's values as a line shows them: what is no number to the block may still be one to a line. */
+function numbersOf(column: DecodedColumn): Float64Array {
+  const { numbers } = column;
+  return numbers.some(Number.isNaN) ? Float64Array.from(column.values(), numberOf) : numbers;
 }

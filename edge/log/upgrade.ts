@@ -38,10 +38,9 @@ export function upgradeFromVersion1(database: Database.Database): void {
   ][];
   for (const [ref, machineId, lastSeq] of machines)
     database.prepare("INSERT INTO machine VALUES (?, ?, ?, zeroblob(16))").run(ref, machineId, lastSeq);
-  database.exec("INSERT INTO signal SELECT machine_ref, signal_ref, name FROM old_signal");
   const ids = new Map(machines.map(([ref, machineId]) => [ref, machineId]));
   const names = new Map(
-    database.prepare("SELECT machine_ref || ' ' || signal_ref, name FROM signal").raw().all() as [string, string][],
+    database.prepare("SELECT machine_ref || ' ' || signal_ref, name FROM old_signal").raw().all() as [string, string][],
   );
   const lastHash = database.prepare("SELECT last_hash FROM machine WHERE machine_ref = ?").pluck();
   const rows = database.prepare(`

@@ -1,9 +1,10 @@
 import type Database from "better-sqlite3";
-import { EVENT_TYPES, type NewEvent } from "../../cloud-sync/contract/event.ts";
+import type { NewEvent } from "../../cloud-sync/contract/event.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { EdgeError } from "../kernel/errors.ts";
 import { asLogError, openDatabase } from "./database.ts";
 import type { LogStep } from "./event-log.ts";
+import { problemOf } from "./event-problem.ts";
 import { SqliteLogReader } from "./reader.ts";
 import { ChainEncoder } from "./tail/chain-encoder.ts";
 import { encodeChunk } from "./tail/chunk.ts";
@@ -118,11 +119,13 @@ export class SqliteLogWriter extends SqliteLogReader {
 
   /** How long the log has been running in all, ms. */
   protected runMs(): number {
-    const before = this.blocks.statement("SELECT run_ms FROM mark").pluck().get() as number;
-    const now = this.clock.monotonicMs();
-    const runMs = before + now - this.#runSinceMs;
-    this.#runSinceMs = now;
-    return runMs;
+    const saved = this.blocks.statement("SELECT run_ms FROM mark").pluck().get() as number;
+    return saved + this.clock.monotonicMs() - this.#runSinceMs;
+  }
+
+  /** What `runMs` gave is in the file: time is counted from here on. */
+  protected runSaved(): void {
+    this.#runSinceMs = this.clock.monotonicMs();
   }
 
   #commit(): void {
@@ -209,14 +212,4 @@ export class SqliteLogWriter extends SqliteLogReader {
     this.#chain = { first: number, encoder: new ChainEncoder() };
     return this.#chain;
   }
-}
-
-/** What keeps an event from being stored, said in a sentence. */
-function problemOf(events: readonly NewEvent[]): string | undefined {
-  for (const { type, machineId, timeMs } of events) {
-    if (typeof timeMs !== "number" || !Number.isFinite(timeMs)) return `an event of ${machineId} has no finite time`;
-    if (!EVENT_TYPES.includes(type)) return `an event of ${machineId} has the unknown type ${String(type)}`;
-    if (typeof machineId !== "string" || machineId === "") return "an event has no machine";
-  }
-  return undefined;
 }

@@ -1,7 +1,7 @@
 import type Database from "better-sqlite3";
 import { decodeBlock } from "../../../cloud-sync/contract/block/block.ts";
-import type { DecodedBlock } from "../../../cloud-sync/contract/block/decoded-block.ts";
 import { BlockError } from "../../../cloud-sync/contract/block/block-error.ts";
+import type { DecodedBlock } from "../../../cloud-sync/contract/block/decoded-block.ts";
 import type { EventType, GapData, NewEvent } from "../../../cloud-sync/contract/event.ts";
 import type { Epochs } from "../epochs.ts";
 import { enterGone } from "./gone.ts";
@@ -59,7 +59,7 @@ export class Shedder {
     const blocks = this.#oldest("last_offset <= ?", [offset], bytesWanted);
     for (const block of blocks) {
       this.#keepNewestOfKind(block);
-      this.#remove(block, "forwarded");
+      this.#remove(block, causeOf(block, "forwarded"));
     }
     return { blocks: blocks.length };
   }
@@ -70,7 +70,7 @@ export class Shedder {
     const gaps = new GapTally(nowMs, "shed", "the log's quota was full; one-minute aggregates stay", true);
     for (const block of blocks) {
       gaps.add(block, this.#keepRare(block));
-      this.#run("DELETE FROM block_data WHERE block_id = ?", block.blockId);
+      this.#run("UPDATE block_data SET data = NULL WHERE block_id = ?", block.blockId);
       this.#run("UPDATE block SET state = 'thinned', bytes = 0 WHERE block_id = ?", block.blockId);
     }
     return { blocks: blocks.length, events: gaps.events() };
@@ -98,7 +98,7 @@ export class Shedder {
     );
     for (const block of blocks) {
       if (block.state === "thinned") gaps.add({ ...block, samples: 0 }, undefined);
-      this.#remove(block, block.state === "thinned" ? "shed" : "corrupt");
+      this.#remove(block, causeOf(block, "shed"));
     }
     return { blocks: blocks.length, events: gaps.events() };
   }
@@ -114,9 +114,11 @@ export class Shedder {
     for (const block of blocks) {
       const isForwarded = block.lastOffset <= forwardedOffset;
       const signals = this.#decoded(block)?.signals;
-      if (!isForwarded) gaps.add(block, signals);
+      // The readings of a thinned block, and of a damaged one, have been told already.
+      if (!isForwarded && block.state !== "corrupt")
+        gaps.add(block.state === "whole" ? block : { ...block, samples: 0 }, signals);
       this.#keepNewestOfKind(block);
-      this.#remove(block, isForwarded ? "forwarded" : "expired");
+      this.#remove(block, causeOf(block, isForwarded ? "forwarded" : "expired"));
     }
     return { blocks: blocks.length, events: gaps.events() };
   }
@@ -167,6 +169,12 @@ export class Shedder {
       true,
     );
     gaps.add(block, this.#keepRare(block));
+    this.#run(
+      "DELETE FROM event WHERE machine_ref = ? AND seq BETWEEN ? AND ? AND kept IS NULL",
+      block.machineRef,
+      block.firstSeq,
+      block.lastSeq,
+    );
     this.#run("UPDATE block SET state = 'corrupt' WHERE block_id = ?", blockId);
     return gaps.events();
   }
@@ -233,9 +241,13 @@ export class Shedder {
       { ...block, cause, lastHash: block.hash },
       (a, b) => this.#epochs.of(a) === this.#epochs.of(b),
     );
-    for (const table of ["block_data", "rollup", "block"])
-      this.#run(`DELETE FROM ${table} WHERE block_id = ?`, blockId);
+    for (const table of ["block_data", "block"]) this.#run(`DELETE FROM ${table} WHERE block_id = ?`, blockId);
   }
+}
+
+/** What the ledger says of a block that goes: of one whose readings went before it, why those went. */
+function causeOf<T>({ state }: ShedBlock, cause: T): T | "shed" | "corrupt" {
+  return state === "whole" ? cause : state === "thinned" ? "shed" : "corrupt";
 }
 
 /** Adds up what is gone, one event a machine. */

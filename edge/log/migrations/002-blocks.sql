@@ -38,14 +38,11 @@ CREATE TABLE machine (
   last_hash BLOB NOT NULL
 ) STRICT;
 
--- Roll-ups name their signals by number; a number is never given to another name.
+-- Roll-ups name a machine's signals by their place in this list (a JSON array, zstd); it only grows.
 CREATE TABLE signal (
-  machine_ref INTEGER NOT NULL,
-  signal_ref INTEGER NOT NULL,
-  name TEXT NOT NULL,
-  PRIMARY KEY (machine_ref, signal_ref),
-  UNIQUE (machine_ref, name)
-) STRICT, WITHOUT ROWID;
+  machine_ref INTEGER PRIMARY KEY,
+  names BLOB NOT NULL
+) STRICT;
 
 -- Blocks that were sealed together form a group; groups do not overlap in offsets.
 CREATE TABLE block (
@@ -56,6 +53,7 @@ CREATE TABLE block (
   last_seq INTEGER NOT NULL,
   first_offset INTEGER NOT NULL,
   last_offset INTEGER NOT NULL,
+  -- First and last time of its events and of its readings, as they were received.
   from_ms REAL NOT NULL,
   to_ms REAL NOT NULL,
   samples INTEGER NOT NULL,
@@ -71,15 +69,12 @@ CREATE INDEX block_end ON block (last_offset);
 CREATE INDEX block_time ON block (machine_ref, to_ms);
 CREATE INDEX block_state ON block (state, block_id) WHERE state <> 'whole';
 
+-- The block itself, NULL once it is thinned, and the one-minute aggregates of its signals (rollup/rollup.ts), NULL when it
+-- has no numbers. In one row they fill pages better than in two.
 CREATE TABLE block_data (
   block_id INTEGER PRIMARY KEY,
-  data BLOB NOT NULL
-) STRICT;
-
--- One-minute aggregates of the block's signals (rollup/rollup-codec.ts).
-CREATE TABLE rollup (
-  block_id INTEGER PRIMARY KEY,
-  data BLOB NOT NULL
+  rollup BLOB,
+  data BLOB
 ) STRICT;
 
 -- Every sealed event that is not telemetry; they are rare and asked for by themselves. kept: the event as JSON, once its

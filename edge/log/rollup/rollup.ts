@@ -16,7 +16,8 @@ export const MINUTE_MS = 60_000;
 const BAD = 0x8000_0000;
 const MEAN_STEPS = 65_535;
 const RAW_BYTES_MAX = 8 * 1024 * 1024;
-const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
+/** With a checksum: nothing else would tell a damaged aggregate from a true one. */
+const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 } };
 
 interface Cell {
   minute: number;
@@ -89,11 +90,17 @@ export class RollupBuilder {
           lowBefore = low;
         }
         modeBefore = mode;
-        if (!isConstant) out.u16(Math.round(((sum / count - min) / (max - min)) * MEAN_STEPS));
+        if (!isConstant) out.u16(Math.round(placeOf(sum / count, min, max) * MEAN_STEPS));
       }
     }
     return zstdCompressSync(out.take(), COMPRESSION);
   }
+}
+
+/** Where the mean lies between min and max, 0 to 1; in the middle when the numbers are too large to say. */
+function placeOf(mean: number, min: number, max: number): number {
+  const place = (mean - min) / (max - min);
+  return Number.isFinite(place) ? Math.min(1, Math.max(0, place)) : 0.5;
 }
 
 /** The first number mode that gives back both, -1 when none does. */
@@ -141,7 +148,8 @@ export function readRollup(bytes: Uint8Array, only?: number): Map<number, Minute
         lowBefore = low;
       }
       modeBefore = mode;
-      const mean = isConstant ? min : min + ((max - min) * input.u16()) / MEAN_STEPS;
+      const place = isConstant ? 0 : input.u16() / MEAN_STEPS;
+      const mean = min * (1 - place) + max * place;
       if (only === undefined || only === signal) aggregates.push({ minute, count, min, max, mean });
     }
     if (only === undefined || only === signal) found.set(signal, aggregates);

@@ -1,8 +1,10 @@
 import type Database from "better-sqlite3";
 import { blockHash } from "../../../cloud-sync/contract/block/block.ts";
 import { BlockBuilder } from "../../../cloud-sync/contract/block/block-builder.ts";
+import { BLOCK_BYTES_MAX } from "../../../cloud-sync/contract/block/limits.ts";
 import type { EventType } from "../../../cloud-sync/contract/event.ts";
 import type { SampleValue } from "../../../cloud-sync/contract/sample.ts";
+import { EVENT_BYTES_MAX } from "../event-problem.ts";
 import { RollupBuilder } from "../rollup/rollup.ts";
 import { MachineDecoder, type SectionSink } from "../tail/chain-decoder.ts";
 import type { SectionHead } from "../tail/chunk.ts";
@@ -13,6 +15,8 @@ import { SignalRefs } from "./signal-refs.ts";
 /** A block is begun anew beyond this, so that it stays far below the largest message. */
 const BLOCK_SAMPLES_MAX = 40_000;
 const BLOCK_EVENTS_MAX = 40_000;
+/** With the largest event on top it still is a block. The estimate errs high, so a usual block is ended by its samples. */
+const BLOCK_BYTES_AIM = BLOCK_BYTES_MAX - EVENT_BYTES_MAX - 16 * 1024;
 
 interface MachineWork {
   readonly machineId: string;
@@ -110,6 +114,7 @@ class BlockSink implements SectionSink {
   readonly #blocks: SealedBlock[] = [];
   readonly #rollup = new RollupBuilder();
   #rare: RareEntry[] = [];
+  #receivedMs = { from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
   #builder: BlockBuilder | undefined;
   #epoch = "";
   #hash: Uint8Array;
@@ -147,7 +152,8 @@ class BlockSink implements SectionSink {
     json: string | null,
   ): void {
     let builder = this.#builder as BlockBuilder;
-    if (builder.samples >= BLOCK_SAMPLES_MAX || builder.events >= BLOCK_EVENTS_MAX) {
+    const isFull = builder.samples >= BLOCK_SAMPLES_MAX || builder.events >= BLOCK_EVENTS_MAX;
+    if (isFull || builder.estimatedBytes >= BLOCK_BYTES_AIM) {
       this.#cut(this.#epoch);
       builder = this.#builder as BlockBuilder;
     }
@@ -173,6 +179,8 @@ class BlockSink implements SectionSink {
       this.#inRollup[signal] = this.#refOf(name);
     }
     (this.#builder as BlockBuilder).addSample(inBlock, value, statusCode, sourceMs, serverMs, receivedMs);
+    if (receivedMs < this.#receivedMs.from) this.#receivedMs.from = receivedMs;
+    if (receivedMs > this.#receivedMs.to) this.#receivedMs.to = receivedMs;
     if (typeof value === "number") this.#rollup.add(this.#inRollup[signal] as number, receivedMs, value, statusCode);
   }
 
@@ -186,7 +194,8 @@ class BlockSink implements SectionSink {
     const builder = this.#builder;
     if (builder && builder.events > 0) {
       const bytes = builder.finish(this.#hash);
-      this.#blocks.push({ bytes, rare: this.#rare, rollup: this.#rollup.finish() });
+      this.#blocks.push({ bytes, rare: this.#rare, rollup: this.#rollup.finish(), receivedMs: this.#receivedMs });
+      this.#receivedMs = { from: Number.POSITIVE_INFINITY, to: Number.NEGATIVE_INFINITY };
       this.#hash = blockHash(bytes);
       this.#rare = [];
     }

@@ -10,7 +10,7 @@ import type Database from "better-sqlite3";
  *
  * Chunks are numbered without holes. The next part goes into the slot after the last one, from the end round to the
  * first; where that slot is still in use, a new one is added at the end. A reader that knows the last slot therefore
- * finds the next one by looking into two places.
+ * finds the next one by looking into two places, as long as no seal has freed slots meanwhile.
  */
 export const SLOT_BYTES = 4_056;
 const HEAD_BYTES = 20;

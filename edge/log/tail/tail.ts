@@ -119,10 +119,11 @@ export class Tail {
   /** The same, whether another connection wrote or this one did. */
   reload(): void {
     const mark = this.#markStatement.get() as Mark;
-    const isFirst = this.#mark.sealedChunk < 0;
-    if (mark.sealedChunk !== this.#mark.sealedChunk) this.#sealed(mark);
+    const isSealed = mark.sealedChunk !== this.#mark.sealedChunk;
+    if (isSealed) this.#sealed(mark);
     this.#mark = mark;
-    if (isFirst) this.#load();
+    // Where chunks lie depends on which slots were free, and a seal that this process has not seen freed some.
+    if (isSealed) this.#load();
     else while (this.#follow());
   }
 
@@ -193,19 +194,19 @@ export class Tail {
     this.#slotsKnown = this.#slotCount.get() as number;
   }
 
-  /** The first look: finds the live chunks among all slots. */
+  /** Finds the chunks after the last one among all slots. */
   #load(): void {
-    const { sealedChunk } = this.#mark;
+    const { lastChunk } = this;
     const places = new Map<number, { parts: number; slots: (number | undefined)[] }>();
-    let newest = sealedChunk;
+    let newest = lastChunk;
     for (const [slot, head] of this.#slots.heads().entries()) {
-      if (!head || head.chunk <= sealedChunk || head.part >= head.parts) continue;
+      if (!head || head.chunk <= lastChunk || head.part >= head.parts) continue;
       const place = places.get(head.chunk) ?? { parts: head.parts, slots: [] };
       place.slots[head.part] = slot;
       places.set(head.chunk, place);
       newest = Math.max(newest, head.chunk);
     }
-    for (let chunk = sealedChunk + 1; chunk <= newest; chunk++) {
+    for (let chunk = lastChunk + 1; chunk <= newest; chunk++) {
       const place = places.get(chunk);
       const slots = Array.from({ length: place?.parts ?? 0 }, (_, part) => place?.slots[part]);
       const bodies = slots.map((slot) => slotBody(slot === undefined ? EMPTY : (this.#slots.read(slot) ?? EMPTY)));
