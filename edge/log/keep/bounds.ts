@@ -15,7 +15,7 @@ export const QUOTA_BYTES = 10 * 2 ** 30;
 export const MAX_AGE_MS = 30 * 86_400_000;
 const DISK_RESERVE_BYTES = 64 * 2 ** 20;
 const HEADROOM_SHARE = 1 / 20;
-const CHECKPOINT_PAGES = 4_000;
+const CHECKPOINT_PAGES = 8_000;
 const CHECKPOINT_PAGES_MIN = 250;
 const PAGE_BYTES = 4_096;
 

@@ -12,10 +12,12 @@ CREATE TABLE mark (
   sealed_offset INTEGER NOT NULL,
   -- Slot of the last part of the chunk sealed last; -1 before there was one.
   sealed_slot INTEGER NOT NULL,
+  -- Rows of the tail.
+  slots INTEGER NOT NULL,
   -- How long the log has been running in all, ms: the age of blocks is measured by it, for no clock can set it.
   run_ms INTEGER NOT NULL
 ) STRICT;
-INSERT INTO mark VALUES (1, 0, 0, 0, -1, 0);
+INSERT INTO mark VALUES (1, 0, 0, 0, -1, 0, 0);
 
 -- An epoch begins with the file, after a restore, and wherever numbers given out may have been lost.
 CREATE TABLE epoch (

@@ -13,7 +13,10 @@ test("lowest, highest, count and mean of each minute are those of its readings",
   const anyReading = fc.record({
     signal: fc.integer({ min: 0, max: 5 }),
     // Mostly forwards, sometimes a clock that was set back.
-    stepMs: fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 0, max: 20_000 }) }, fc.integer({ min: -200_000, max: 0 })),
+    stepMs: fc.oneof(
+      { weight: 9, arbitrary: fc.integer({ min: 0, max: 20_000 }) },
+      fc.integer({ min: -200_000, max: 0 }),
+    ),
     value: anyNumber,
     status: fc.constantFrom(0, 0, 0, 0x40000000, 0x80000000),
   });
