@@ -295,7 +295,10 @@ export class SqliteLogReader implements LogReader {
    * @throws EdgeError LOG_FULL, LOG_UNAVAILABLE
    */
   async backUp(target: string, progress?: (share: number) => void): Promise<void> {
+    // One snapshot for all of it: without, SQLite would begin anew whenever another process has committed meanwhile.
+    this.database.exec("BEGIN");
     try {
+      this.head();
       await this.database.backup(target, {
         progress: ({ totalPages, remainingPages }) => {
           progress?.(totalPages === 0 ? 1 : 1 - remainingPages / totalPages);
@@ -304,6 +307,8 @@ export class SqliteLogReader implements LogReader {
       });
     } catch (error) {
       throw asLogError(error, target);
+    } finally {
+      this.database.exec("ROLLBACK");
     }
   }
 
