@@ -331,8 +331,14 @@ function limitOf({ limitEvents }: { limitEvents: number }): number {
 
 /**
  * Opens an existing log for reading, also while other processes write it.
- * @throws EdgeError LOG_UNAVAILABLE, LOG_VERSION
+ * @throws EdgeError LOG_UNAVAILABLE, LOG_VERSION, LOG_CORRUPT
  */
 export function openLogReader(path: string): SqliteLogReader {
-  return new SqliteLogReader(openDatabase(path, { readonly: true }), path);
+  const database = openDatabase(path, { readonly: true });
+  try {
+    return new SqliteLogReader(database, path);
+  } catch (error) {
+    database.close();
+    throw asLogError(error, path);
+  }
 }
