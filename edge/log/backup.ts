@@ -1,6 +1,7 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
 import type { Clock } from "../kernel/clock.ts";
 import { EdgeError } from "../kernel/errors.ts";
+import { toSingleFile } from "./database.ts";
 import { SqliteLog } from "./log.ts";
 import { openLogReader } from "./reader.ts";
 import { setAside } from "./recovery/set-aside.ts";
@@ -29,9 +30,8 @@ export async function backUpLog(
   } finally {
     log.close();
   }
+  toSingleFile(target);
   const report = await verifyLog(target, (share) => progress?.(share, "prove"));
-  // Reading the copy has left an empty -wal and its -shm: the copy is one file.
-  for (const suffix of ["-wal", "-shm"]) rmSync(target + suffix, { force: true });
   if (report.faults.length === 0) return report;
   throw new EdgeError("LOG_CORRUPT", `the copy at ${target} does not prove: ${report.faults[0]}`, {
     hint: "The log itself may be damaged: tailstock log verify says where.",
@@ -79,7 +79,7 @@ export async function restoreLog(backup: string, path: string, clock: Clock): Pr
   } finally {
     log.close();
   }
-  const aside = setAside(path, clock.nowMs());
+  const aside = setAside(path, clock.nowMs(), "replaced");
   renameSync(copy, path);
   removeLog(copy);
   return { report, epoch, setAside: aside };

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { NewEvent, StoredEvent } from "../../cloud-sync/contract/event.ts";
 import type { LogReader } from "../../edge/log/event-log.ts";
 import { type LogOptions, openLog, type SqliteLog } from "../../edge/log/log.ts";
@@ -12,31 +13,35 @@ export interface FillOptions extends Omit<Partial<LogOptions>, "path" | "clock">
   readonly rounds: number;
   /** Readings in each event. */
   readonly signals?: number;
+  /** Bytes of text in each event that no compression makes smaller. */
+  readonly noiseBytes?: number;
   /** Sealed after each so many rounds. */
   readonly sealEvery?: number;
 }
 
+type Rounds = Pick<FillOptions, "rounds" | "signals" | "noiseBytes" | "sealEvery">;
+
 /** Appends rounds of telemetry with an alarm now and then; the log stays open, with what was not sealed last in its tail. */
 export async function filledLog(path: string, options: FillOptions): Promise<{ log: SqliteLog; clock: ManualClock }> {
-  const { clock = new ManualClock(), rounds, signals = 5, sealEvery, ...rest } = options;
-  const log = openLog({ path, clock, ...rest });
-  await fillRounds(log, clock, { rounds, signals, ...(sealEvery === undefined ? {} : { sealEvery }) });
+  const { clock = new ManualClock() } = options;
+  const log = openLog({ ...options, path, clock });
+  await fillRounds(log, clock, options);
   return { log, clock };
 }
 
 export async function fillRounds(
   log: SqliteLog,
   clock: ManualClock,
-  { rounds, signals, sealEvery }: { rounds: number; signals: number; sealEvery?: number },
+  { rounds, signals = 5, noiseBytes = 0, sealEvery }: Rounds,
 ): Promise<void> {
   for (let round = 1; round <= rounds; round++) {
     await clock.advance(1_000);
-    await log.append(roundOf(clock.nowMs(), round, signals), "now");
+    await log.append(roundOf(clock.nowMs(), round, signals, noiseBytes), "now");
     if (sealEvery !== undefined && round % sealEvery === 0) log.seal();
   }
 }
 
-function roundOf(timeMs: number, round: number, signals: number): NewEvent[] {
+function roundOf(timeMs: number, round: number, signals: number, noiseBytes: number): NewEvent[] {
   const telemetry = MACHINES.map((machineId, m): NewEvent => {
     const samples = Array.from({ length: signals }, (_, s) =>
       // Mixed digits, so that a block has some bytes to damage.
@@ -46,6 +51,7 @@ function roundOf(timeMs: number, round: number, signals: number): NewEvent[] {
         receivedTimestampMs: timeMs,
       }),
     );
+    if (noiseBytes > 0) samples.push(sampleOf("noise", randomBytes(noiseBytes / 2).toString("hex")));
     return { type: "telemetry", machineId, timeMs, data: { samples } };
   });
   if (round % 10 !== 0) return telemetry;

@@ -64,7 +64,8 @@ export function salvageLog(path: string, target: string): SalvageReport {
   try {
     const harvest = harvestOf(database, path, ledgerOf(path));
     const report = database.transaction(() => new Rebuild(database).run(harvest))();
-    database.pragma("wal_checkpoint(TRUNCATE)");
+    database.exec("DROP TABLE temp.found");
+    database.pragma("journal_mode = DELETE");
     return { target, ...report };
   } catch (error) {
     database.close();
@@ -90,6 +91,7 @@ interface Harvest {
 }
 
 function ledgerOf(path: string): LedgerRange[] {
+  const beside = [`${path}-wal`, `${path}-shm`].filter((each) => !existsSync(each));
   try {
     const log = openLogReader(path);
     try {
@@ -100,6 +102,8 @@ function ledgerOf(path: string): LedgerRange[] {
   } catch {
     // Then nobody knows why a number is missing, and it counts as lost.
     return [];
+  } finally {
+    for (const each of beside) rmSync(each, { force: true });
   }
 }
 
