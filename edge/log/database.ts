@@ -49,6 +49,20 @@ export function openDatabase(
   }
 }
 
+/** Makes a log that nobody has open one file, without a write-ahead log: it can then be read from where nothing can be written. */
+export function toSingleFile(path: string): void {
+  try {
+    const database = new Database(path, { fileMustExist: true });
+    try {
+      database.pragma("journal_mode = DELETE");
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    throw asLogError(error, path);
+  }
+}
+
 function prepare(database: Database.Database, path: string, offsetsFrom: number): void {
   checkVersion(database, path, { exact: false });
   if (versionOf(database) === 0) {

@@ -100,6 +100,22 @@ export class SqliteLogWriter extends SqliteLogReader {
     }
   }
 
+  /**
+   * The next event's offset comes after `offset`, if it would not anyway; nothing may wait to be sealed.
+   * @throws EdgeError LOG_FULL, LOG_UNAVAILABLE
+   */
+  skipOffsets(offset: number): void {
+    try {
+      this.write(() => {
+        if (this.tail.chunks.length > 0) throw new EdgeError("LOG_UNAVAILABLE", "events wait to be sealed");
+        this.blocks.statement("UPDATE mark SET sealed_offset = max(sealed_offset, ?)").run(offset);
+      });
+      this.forget();
+    } catch (error) {
+      throw asLogError(error, this.path);
+    }
+  }
+
   override close(): void {
     if (this.#closed) return;
     this.#commit();
