@@ -1,6 +1,7 @@
 import type Database from "better-sqlite3";
-import { type DecodedBlock, decodeBlock, verifyBlock } from "../../cloud-sync/contract/block/block.ts";
+import { decodeBlock, verifyBlock } from "../../cloud-sync/contract/block/block.ts";
 import { BlockError } from "../../cloud-sync/contract/block/block-error.ts";
+import type { DecodedBlock } from "../../cloud-sync/contract/block/decoded-block.ts";
 import type { EventType, StoredEvent } from "../../cloud-sync/contract/event.ts";
 import type { StoredBlock } from "./event-log.ts";
 
@@ -27,7 +28,7 @@ export const META_COLUMNS = `block_id AS blockId, group_no AS groupNo, machine_r
  * Decoded blocks that are kept in memory, by their samples: as many as a group has, for who reads in the order of the
  * offset touches all of its blocks in turn. A decoded sample takes about 40 bytes, so they are let go when nobody reads on.
  */
-const KEPT_SAMPLES_MAX = 1_300_000;
+const KEPT_SAMPLES_MAX = 2_300_000;
 const KEPT_IDLE_MS = 5_000;
 /** Blocks that one call hands over. */
 const STORED_MAX = 256;

@@ -28,6 +28,11 @@ export class ByteWriter {
     this.#buffer[this.#length++] = value;
   }
 
+  u16(value: number): void {
+    this.#room(2);
+    this.#length = this.#buffer.writeUInt16LE(value, this.#length);
+  }
+
   u32(value: number): void {
     this.#room(4);
     this.#length = this.#buffer.writeUInt32LE(value >>> 0, this.#length);
@@ -103,6 +108,10 @@ export class ByteReader {
 
   u8(): number {
     return this.#buffer[this.#advance(1)] as number;
+  }
+
+  u16(): number {
+    return this.#buffer.readUInt16LE(this.#advance(2));
   }
 
   u32(): number {

@@ -22,9 +22,13 @@ const NEWEST = MIGRATIONS.at(-1)?.version ?? 0;
 
 /**
  * Opens (and creates, unless read-only) the log's file: WAL, synchronous=FULL, migrated to the newest version.
- * @throws EdgeError LOG_UNAVAILABLE (not there yet, not readable, busy), LOG_VERSION (not a log, or a newer one's)
+ * @param options.offsetsFrom a new file's first offset comes after it
+ * @throws EdgeError LOG_UNAVAILABLE (not there yet, not readable, busy), LOG_VERSION (not a log, or a newer one's), LOG_CORRUPT
  */
-export function openDatabase(path: string, options: { readonly?: boolean } = {}): Database.Database {
+export function openDatabase(
+  path: string,
+  options: { readonly?: boolean; offsetsFrom?: number } = {},
+): Database.Database {
   const readonly = options.readonly ?? false;
   if (readonly && !existsSync(path)) {
     throw new EdgeError("LOG_UNAVAILABLE", `there is no log at ${path}`, {
@@ -36,7 +40,7 @@ export function openDatabase(path: string, options: { readonly?: boolean } = {})
     if (!readonly) mkdirSync(dirname(path), { recursive: true });
     database = new Database(path, { readonly, fileMustExist: readonly, timeout: BUSY_TIMEOUT_MS });
     if (readonly) checkVersion(database, path, { exact: true });
-    else prepare(database, path);
+    else prepare(database, path, options.offsetsFrom ?? 0);
     database.pragma(`cache_size = -${CACHE_KIB}`);
     return database;
   } catch (error) {
@@ -45,7 +49,7 @@ export function openDatabase(path: string, options: { readonly?: boolean } = {})
   }
 }
 
-function prepare(database: Database.Database, path: string): void {
+function prepare(database: Database.Database, path: string, offsetsFrom: number): void {
   checkVersion(database, path, { exact: false });
   if (versionOf(database) === 0) {
     // Both only take effect before the first table: a page holds a slot of the tail, and space can be given back.
@@ -70,10 +74,12 @@ function prepare(database: Database.Database, path: string): void {
       const insert = database.prepare("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING");
       insert.run("created_ms", Date.now());
       if (isOld) upgradeFromVersion1(database);
-      else
+      else {
+        database.prepare("UPDATE mark SET sealed_offset = ?").run(offsetsFrom);
         database
           .prepare("INSERT INTO epoch (first_offset, epoch, cause) VALUES (0, ?, 'created') ON CONFLICT DO NOTHING")
           .run(randomUUID());
+      }
     })
     .immediate();
 }
@@ -117,7 +123,7 @@ function checkVersion(database: Database.Database, path: string, { exact }: { ex
 export function asLogError(error: unknown, path: string): EdgeError {
   if (error instanceof EdgeError) return error;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  // The second: the index of the write-ahead log, which lies on the same disk, can't grow.
+  // A shared-memory file that can't grow is a full disk, too.
   if (code === "SQLITE_FULL" || code === "SQLITE_IOERR_SHMSIZE") {
     return new EdgeError("LOG_FULL", `the disk of the log at ${path} is full`, {
       cause: error,

@@ -1,6 +1,7 @@
 import type { EventType, NewEvent, StoredEvent } from "../../cloud-sync/contract/event.ts";
-import type { SeriesSlice } from "./series.ts";
-import type { SeriesQuery } from "./series-reader.ts";
+import type { LedgerRange } from "../../cloud-sync/contract/ledger.ts";
+import type { LogUsage } from "./keep/usage.ts";
+import type { SeriesQuery, SeriesSlice } from "./series.ts";
 
 export interface ReadOptions {
   /** At most this many events, and never more than 10,000. */
@@ -60,6 +61,9 @@ export interface LogReader {
   cursors(): { name: string; offset: number; updatedMs: number }[];
   /** Resolves true as soon as the head is past `offset`, also when another process appended (≤ 100 ms); false on abort. */
   waitPast(offset: number, signal: AbortSignal): Promise<boolean>;
+  /** What became of every seq that was given out, by machine and seq; of one machine when it is named. */
+  ledger(machineId?: string): LedgerRange[];
+  usage(): LogUsage;
   sizeBytes(): number;
   close(): void;
 }

@@ -5,13 +5,12 @@ import { asLogError } from "./database.ts";
 import type { EventLog } from "./event-log.ts";
 import { Bounds, type BoundsOptions } from "./keep/bounds.ts";
 import { Shedder } from "./keep/shed.ts";
-import { type LogUsage, usageOf } from "./keep/usage.ts";
 import { Sealing } from "./seal/sealer.ts";
 import type { TailChunk } from "./tail/tail.ts";
 import { SqliteLogWriter, type WriterOptions } from "./writer.ts";
 
 /** What waits to be sealed, at most: by then a block is large enough to be small on disk. */
-const SEAL_SAMPLES = 1_000_000;
+const SEAL_SAMPLES = 2_000_000;
 const SEAL_BYTES = 16 * 1024 * 1024;
 /** Free pages given back to the disk in one step, and how many may stay: the next blocks take them. */
 const VACUUM_PAGES = 512;
@@ -76,7 +75,7 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
    * @returns true while there is more to do
    * @throws EdgeError LOG_FULL, LOG_UNAVAILABLE: nothing has changed, and it may be called again
    */
-  sealStep(): boolean {
+  sealStep(isLast = false): boolean {
     try {
       if (!this.#sealing) {
         this.step("close");
@@ -95,7 +94,7 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
       this.#sealing = undefined;
       this.step("seal");
       this.write(() => {
-        sealing.commit(this.tail, this.runMs());
+        sealing.commit(this.tail, this.runMs(), isLast);
         this.step("sealing");
       });
       // When another process has sealed meanwhile, it has counted the time as well.
@@ -110,13 +109,40 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
     }
   }
 
-  /** Seals all that is there now, in one go. */
+  /** Seals all that is there now, in one go, and gives back the space that nothing needs. */
   seal(): void {
-    while (this.sealStep());
+    while (this.sealStep(true));
+    while (this.#giveBack(0));
   }
 
-  usage(): LogUsage {
-    return usageOf(this.database, this.path);
+  /** Moves all of the write-ahead log into the file, as far as readers allow. @throws EdgeError LOG_FULL */
+  checkpoint(): void {
+    try {
+      this.database.pragma("wal_checkpoint(TRUNCATE)");
+    } catch (error) {
+      throw asLogError(error, this.path);
+    }
+  }
+
+  /** Whether SQLite finds no fault in the file's structure; reads all of it. */
+  isStructureSound(): boolean {
+    return this.database.pragma("quick_check(1)", { simple: true }) === "ok";
+  }
+
+  /** What is damaged among what is not sealed yet, as far as it can be told; undefined when nothing is. */
+  lostInTail(): { chunks: number; events: number; samples: number; fromMs: number; toMs: number } | undefined {
+    return this.read(() => {
+      const lost = this.tail.chunks.filter(({ isLost }) => isLost);
+      if (lost.length === 0) return undefined;
+      const times = lost.map(({ appendedMs }) => appendedMs).filter((timeMs) => timeMs > 0);
+      return {
+        chunks: lost.length,
+        events: lost.reduce((sum, { firstOffset, lastOffset }) => sum + lastOffset - firstOffset + 1, 0),
+        samples: lost.reduce((sum, { samples }) => sum + samples, 0),
+        fromMs: Math.min(...times, this.clock.nowMs()),
+        toMs: Math.max(...times, 0),
+      };
+    });
   }
 
   /**
@@ -214,10 +240,10 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
     return this.#bounds.forwardedBy === undefined ? 0 : this.cursor(this.#bounds.forwardedBy);
   }
 
-  #giveBack(): boolean {
+  #giveBack(freePagesMax = FREE_PAGES_MAX): boolean {
     const { freeBytes, fileBytes } = this.usage();
     const freePages = freeBytes / 4_096;
-    if (freePages <= Math.max(FREE_PAGES_MAX, fileBytes / 4_096 / 20)) return false;
+    if (freePages <= Math.max(freePagesMax, freePagesMax === 0 ? 0 : fileBytes / 4_096 / 20)) return false;
     this.step("checkpoint");
     this.database.pragma(`incremental_vacuum(${VACUUM_PAGES})`);
     this.step("checkpointed");

@@ -1,19 +1,31 @@
 import { statSync } from "node:fs";
 import Database from "better-sqlite3";
 import type { EventType, StoredEvent } from "../../cloud-sync/contract/event.ts";
+import type { LedgerRange } from "../../cloud-sync/contract/ledger.ts";
 import { BlockStore } from "./block-store.ts";
 import { asLogError, openDatabase } from "./database.ts";
 import { Epochs } from "./epochs.ts";
 import type { LogReader, ReadOptions, StoredBlock } from "./event-log.ts";
+import { type LogUsage, usageOf } from "./keep/usage.ts";
+import { readLedger } from "./ledger.ts";
 import { NewsWatch } from "./news-watch.ts";
-import type { SeriesSlice } from "./series.ts";
-import { type SeriesQuery, SeriesReader } from "./series-reader.ts";
+import type { SeriesQuery, SeriesSlice } from "./series.ts";
+import { SeriesReader } from "./series-reader.ts";
 import { Tail } from "./tail/tail.ts";
 import { TailReader } from "./tail/tail-reader.ts";
 
 /** One answer holds at most this many events, whatever was asked for. */
 const LIMIT_EVENTS_MAX = 10_000;
 const BLOCKS_AT_ONCE = 32;
+/** Pages copied between two looks at the event loop. */
+const BACKUP_PAGES = 1_000;
+
+export interface LogParts {
+  readonly database: Database.Database;
+  readonly tail: Tail;
+  readonly blocks: BlockStore;
+  readonly epochs: Epochs;
+}
 
 /** Reads of the log, from one snapshot each: sealed blocks first, then the tail. The writer extends it on the same connection. */
 export class SqliteLogReader implements LogReader {
@@ -268,11 +280,42 @@ export class SqliteLogReader implements LogReader {
     return this.news.waitPast(offset, signal);
   }
 
+  ledger(machineId?: string): LedgerRange[] {
+    return this.read(() => readLedger(this.database, this.tail, this.epochs, machineId));
+  }
+
+  usage(): LogUsage {
+    return usageOf(this.database, this.path);
+  }
+
   sizeBytes(): number {
     return [this.path, `${this.path}-wal`].reduce(
       (sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0),
       0,
     );
+  }
+
+  /**
+   * Copies the log as it is at one moment into a new file, while others go on writing.
+   * @throws EdgeError LOG_FULL, LOG_UNAVAILABLE
+   */
+  async backUp(target: string, progress?: (share: number) => void): Promise<void> {
+    try {
+      await this.database.backup(target, {
+        progress: ({ totalPages, remainingPages }) => {
+          progress?.(totalPages === 0 ? 1 : 1 - remainingPages / totalPages);
+          return BACKUP_PAGES;
+        },
+      });
+    } catch (error) {
+      throw asLogError(error, target);
+    }
+  }
+
+  /** Everything that verifying needs, from one snapshot. */
+  examine<T>(work: (parts: LogParts) => T): T {
+    const { database, tail, blocks, epochs } = this;
+    return this.read(() => work({ database, tail, blocks, epochs }));
   }
 
   close(): void {
@@ -290,6 +333,6 @@ function limitOf({ limitEvents }: { limitEvents: number }): number {
  * Opens an existing log for reading, also while other processes write it.
  * @throws EdgeError LOG_UNAVAILABLE, LOG_VERSION
  */
-export function openLogReader(path: string): LogReader {
+export function openLogReader(path: string): SqliteLogReader {
   return new SqliteLogReader(openDatabase(path, { readonly: true }), path);
 }

@@ -1,20 +1,10 @@
-import type { DecodedColumn } from "../../cloud-sync/contract/block/block.ts";
+import type { DecodedColumn } from "../../cloud-sync/contract/block/decoded-block.ts";
 import type { BlockMeta, BlockStore } from "./block-store.ts";
 import { MINUTE_MS, readRollup } from "./rollup/rollup.ts";
-import { aggregateSlice, numberOf, SeriesSink, type SeriesSlice } from "./series.ts";
+import { aggregateSlice, numberOf, type SeriesQuery, SeriesSink, type SeriesSlice } from "./series.ts";
 import { MachineDecoder } from "./tail/chain-decoder.ts";
 import { NOWHERE } from "./tail/event-sink.ts";
 import type { Tail, TailChunk } from "./tail/tail.ts";
-
-export interface SeriesQuery {
-  readonly machineId: string;
-  readonly signals: readonly string[];
-  /** By received time, UTC epoch ms; toMs is not included. */
-  readonly fromMs: number;
-  readonly toMs: number;
-  /** When at least a minute, sealed minutes come as their lowest and highest value instead of every reading. Default 0. */
-  readonly resolutionMs?: number;
-}
 
 /** Work of one piece, so that an event loop stays free: a trend is read over many of them. */
 const PIECE_MS = 4;

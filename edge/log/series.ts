@@ -2,6 +2,16 @@ import type { SampleValue } from "../../cloud-sync/contract/sample.ts";
 import { MINUTE_MS, type MinuteAggregate } from "./rollup/rollup.ts";
 import type { MachineDecoder, SectionSink } from "./tail/chain-decoder.ts";
 
+export interface SeriesQuery {
+  readonly machineId: string;
+  readonly signals: readonly string[];
+  /** By received time, UTC epoch ms; toMs is not included. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** When at least a minute, sealed minutes come as their lowest and highest value instead of every reading. Default 0. */
+  readonly resolutionMs?: number;
+}
+
 /** A piece of one signal's line, in the order of the stream; the four arrays have one length. */
 export interface SeriesSlice {
   readonly signal: string;

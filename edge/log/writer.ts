@@ -20,6 +20,8 @@ export interface WriterOptions {
   readonly clock: Clock;
   /** Longest wait of an appended event for its commit. Default 250 ms. */
   readonly commitIntervalMs?: number;
+  /** Offsets of a file that is made now begin after it. Default 0. */
+  readonly offsetsFrom?: number;
   /** Called before and after each step that changes the file, so that a test can fail or die there. */
   readonly onStep?: (step: LogStep) => void;
 }
@@ -43,8 +45,8 @@ export class SqliteLogWriter extends SqliteLogReader {
   #closed = false;
   #runSinceMs: number;
 
-  constructor({ path, clock, commitIntervalMs = 250, onStep }: WriterOptions) {
-    super(openDatabase(path), path);
+  constructor({ path, clock, commitIntervalMs = 250, onStep, offsetsFrom = 0 }: WriterOptions) {
+    super(openDatabase(path, { offsetsFrom }), path);
     this.clock = clock;
     this.step = onStep ?? (() => undefined);
     this.#commitIntervalMs = commitIntervalMs;
@@ -79,6 +81,19 @@ export class SqliteLogWriter extends SqliteLogReader {
         INSERT INTO cursor (name, offset, updated_ms) VALUES (?, ?, ?)
         ON CONFLICT (name) DO UPDATE SET offset = excluded.offset, updated_ms = excluded.updated_ms`)
         .run(name, offset, Math.floor(this.clock.nowMs()));
+    } catch (error) {
+      throw asLogError(error, this.path);
+    }
+  }
+
+  /**
+   * Begins a new epoch: from here on no number can be mistaken for one that was given out before and lost.
+   * @throws EdgeError LOG_FULL, LOG_UNAVAILABLE
+   */
+  beginEpoch(cause: string): void {
+    try {
+      this.write(() => this.epochs.begin(this.tail.head(), cause));
+      this.forget();
     } catch (error) {
       throw asLogError(error, this.path);
     }

@@ -11,9 +11,9 @@ import { watchConfig } from "../kernel/config/watch.ts";
 import { messageOf } from "../kernel/errors.ts";
 import { Supervisor } from "../kernel/supervisor.ts";
 import type { EventLog, LogReader } from "../log/event-log.ts";
+import { openFollowingReader } from "../log/following-reader.ts";
+import { openHealingLog } from "../log/healing-log.ts";
 import { LogKeeper } from "../log/keep/keeper.ts";
-import { openLog } from "../log/log.ts";
-import { openLogReader } from "../log/reader.ts";
 import { machineConfigEvents } from "./config-events.ts";
 import { Connections } from "./connections.ts";
 
@@ -43,7 +43,7 @@ export async function runEdge(options: EdgeOptions, signal: AbortSignal): Promis
   const { config } = loaded;
   const isCollector = parts.includes("collector");
   const log = isCollector
-    ? openLog({ ...config.log, clock, ownStream: edgeStreamOf(config.site) })
+    ? await openHealingLog({ ...config.log, clock, logger, ownStream: edgeStreamOf(config.site) })
     : await waitForLog(config.log.path, clock, logger, signal);
   if (!log) return;
   try {
@@ -168,7 +168,7 @@ async function waitForLog(
 ): Promise<LogReader | undefined> {
   for (let said = false; !signal.aborted; said = true) {
     try {
-      return openLogReader(path);
+      return openFollowingReader(path);
     } catch (error) {
       if (!(error instanceof Error && "retry" in error && error.retry === "backoff")) throw error;
       if (!said) logger.warn({ path, reason: messageOf(error) }, "waiting for the collector to make the log");

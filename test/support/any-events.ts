@@ -2,6 +2,10 @@ import fc from "fast-check";
 import { EVENT_TYPES, type StoredEvent } from "../../cloud-sync/contract/event.ts";
 import type { SampleValue } from "../../cloud-sync/contract/sample.ts";
 
+/** The same in every run, unless a long one is asked for: TAILSTOCK_FUZZ_RUNS=100000 TAILSTOCK_FUZZ_SEED=$RANDOM. */
+export const FUZZ_SEED = Number(process.env.TAILSTOCK_FUZZ_SEED ?? 20_260_601);
+export const FUZZ_RUNS = Number(process.env.TAILSTOCK_FUZZ_RUNS ?? 300);
+
 /** Streams of anything that an event can hold, for property tests. */
 const text = fc.string({ unit: "binary", maxLength: 12 }).map((value) => value.toWellFormed());
 const bigint = fc.oneof(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }), fc.bigInt({ min: -5n, max: 5n }));

@@ -58,6 +58,46 @@ export function polledFactory(seconds: number, options: { seed?: number; warmupS
   return streams;
 }
 
+/**
+ * The simulated factory as OPC UA subscriptions bring it: only what changed, looked at four times a second by the server's clock,
+ * once a second in one notification; now and then the server's time differs.
+ */
+export function subscribedFactory(seconds: number, seed = 11): StoredEvent[][] {
+  const plant = new Plant({ seed, startMs: START_MS });
+  const next = uniform(seed);
+  const streams: StoredEvent[][] = plant.machines.map(() => []);
+  const versions = new Map<string, number>();
+  for (let s = 0; s < seconds; s++) {
+    const changed = plant.machines.map(() => new Map<string, TelemetrySample>());
+    const receivedMs = START_MS + s * 1_000 + 970 + Math.floor(next() * 5);
+    for (let quarter = 0; quarter < 4; quarter++) {
+      const tickMs = START_MS + s * 1_000 + quarter * 250 + (next() < 0.2 ? 1 : 0);
+      plant.step(250, tickMs);
+      plant.machines.forEach(({ id, signals }, m) => {
+        for (const { description, value, statusCode, version } of signals) {
+          const key = `${id} ${description.name}`;
+          if (versions.get(key) === version) continue;
+          versions.set(key, version);
+          changed[m]?.set(description.name, {
+            signal: description.name,
+            value,
+            statusCode,
+            sourceTimestampMs: tickMs,
+            serverTimestampMs: next() < 0.01 ? tickMs + 360.04345703125 : tickMs,
+            receivedTimestampMs: receivedMs,
+          });
+        }
+      });
+    }
+    plant.machines.forEach(({ id, signals }, m) => {
+      const samples = signals.flatMap(({ description }) => changed[m]?.get(description.name) ?? []);
+      const timeMs = receivedMs + (next() < 0.05 ? 1 : 0);
+      streams[m]?.push(stored(`redmond/${id}`, s + 1, { type: "telemetry", timeMs, data: { samples } }));
+    });
+  }
+  return streams;
+}
+
 /** So many temperatures and pressures that move slowly, with little noise, read once a second. */
 export function slowSignals(events: number, signals: number, seed = 3): StoredEvent[] {
   const next = uniform(seed);

@@ -9,7 +9,7 @@ const SEEN_MAX = 60;
 const RATE = Int32Array.from({ length: SEEN_MAX + 1 }, (_, n) => Math.floor(4096 / (n + 1.5)));
 
 /** Of a bit about which nothing is known. */
-export const FAIR = (32_768 << 8) | 0;
+export const FAIR = 32_768 << 8;
 
 /** @param pZero probability of 0 in 1/65536 @param seen how many bits this knowledge is worth */
 export function prior(pZero: number, seen: number): number {

@@ -140,6 +140,8 @@ export class BlockBuilder {
     if (content.types.length === 0 || content.types.array[content.types.length - 1] !== TELEMETRY) {
       throw new BlockError("malformed", "a sample stands in no telemetry event");
     }
+    if (!(signal >= 0 && signal < this.#names.length))
+      throw new BlockError("malformed", `there is no signal ${signal}`);
     if (index >= SAMPLES_MAX) throw new BlockError("limit", `more than ${SAMPLES_MAX} samples in one block`);
     content.signals.push(signal);
     content.statusCodes.push(statusCode);

@@ -1,5 +1,4 @@
 import { crc32 } from "node:zlib";
-import { zstd } from "./blob.ts";
 import type { BlockContent, EventText } from "./block-content.ts";
 import { BlockError } from "./block-error.ts";
 import { HASH_BYTES, type Section, writeHead } from "./block-head.ts";
@@ -8,15 +7,11 @@ import { ColumnEncoder } from "./column-encoder.ts";
 import { BLOCK_BYTES_MAX } from "./limits.ts";
 import { RangeEncoder } from "./range-encoder.ts";
 import { encodeTelemetry } from "./telemetry-encoder.ts";
+import { pack } from "./text-pack.ts";
 import { valuesOf } from "./values.ts";
 
 /** Chunks of signals share a page, and so a checksum, until it is this large. */
 const PAGE_BYTES = 4096;
-
-interface Part {
-  readonly bytes: Uint8Array;
-  readonly rawBytes: number;
-}
 
 /** @throws BlockError limit when the block would be larger than BLOCK_BYTES_MAX */
 export function encodeBlockContent(content: BlockContent, previousHash: Uint8Array): Buffer {
@@ -24,13 +19,13 @@ export function encodeBlockContent(content: BlockContent, previousHash: Uint8Arr
     throw new BlockError("malformed", `a previous hash of ${previousHash.length} bytes`);
   const columns = new ColumnEncoder();
   const telemetry = encodeTelemetry(content, columns);
-  const parts: Part[] = [
-    stored(encodeEvents(content, columns)),
+  const parts: Uint8Array[] = [
+    encodeEvents(content, columns),
     packed(rareBytes(content.texts)),
     packed(directoryBytes(telemetry.names, telemetry.counts, telemetry.chunks)),
-    stored(telemetry.slots),
-    stored(telemetry.order),
-    ...pagesOf(telemetry.chunks).map(stored),
+    telemetry.slots,
+    telemetry.order,
+    ...pagesOf(telemetry.chunks),
   ];
   const events = content.offsets.length;
   const head = writeHead({
@@ -45,9 +40,9 @@ export function encodeBlockContent(content: BlockContent, previousHash: Uint8Arr
     toMs: content.timesMs.reduce((most, timeMs) => Math.max(most, timeMs), content.timesMs[0] ?? 0),
     previousHash: Buffer.from(previousHash),
     signals: telemetry.names.length,
-    sections: parts.map(({ bytes, rawBytes }): Section => ({ bytes: bytes.length, rawBytes, crc: crc32(bytes) })),
+    sections: parts.map((part): Section => ({ bytes: part.length, crc: crc32(part) })),
   });
-  const block = Buffer.concat([head, ...parts.map(({ bytes }) => bytes)]);
+  const block = Buffer.concat([head, ...parts]);
   if (block.length > BLOCK_BYTES_MAX) {
     throw new BlockError(
       "limit",
@@ -57,14 +52,15 @@ export function encodeBlockContent(content: BlockContent, previousHash: Uint8Arr
   return block;
 }
 
-function stored(bytes: Uint8Array): Part {
-  return { bytes, rawBytes: 0 };
-}
-
-/** Compressed when that is smaller; nothing stays nothing. */
-function packed(raw: Uint8Array): Part {
-  const bytes = raw.length === 0 ? raw : zstd(raw);
-  return bytes.length < raw.length ? { bytes, rawBytes: raw.length } : stored(raw);
+/** A section of text; nothing stays nothing. */
+function packed(raw: Uint8Array): Uint8Array {
+  if (raw.length === 0) return raw;
+  const { packing, bytes } = pack(raw);
+  const out = new ByteWriter(bytes.length + 8);
+  out.u8(packing);
+  out.varint(raw.length);
+  out.bytes(bytes);
+  return out.take();
 }
 
 /** Times, types, offsets: a column each, the offsets as the distance to the one before. */

@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import { BlockError, malformed } from "./block-error.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
-import { BLOCK_BYTES_MAX, EVENTS_MAX, RAW_BYTES_MAX, SAMPLES_MAX, SIGNALS_MAX } from "./limits.ts";
+import { BLOCK_BYTES_MAX, EVENTS_MAX, SAMPLES_MAX, SIGNALS_MAX } from "./limits.ts";
 
 export const MAGIC = 0x4b42_5354; // "TSBK", little endian
 export const VERSION = 1;
@@ -34,8 +34,6 @@ export interface BlockHead {
 
 export interface Section {
   readonly bytes: number;
-  /** Before compression; 0 for what is not compressed as a whole. */
-  readonly rawBytes: number;
   readonly crc: number;
 }
 export interface FullHead extends BlockHead {
@@ -68,9 +66,8 @@ export function writeHead(fields: HeadFields): Buffer {
   else out.text(fields.epoch);
   out.text(fields.machineId);
   out.varint(fields.sections.length);
-  for (const { bytes, rawBytes, crc } of fields.sections) {
+  for (const { bytes, crc } of fields.sections) {
     out.varint(bytes);
-    out.varint(rawBytes);
     out.u32(crc);
   }
   const rest = out.take();
@@ -121,7 +118,7 @@ function readFields(input: ByteReader, version: number, headBytes: number, bytes
   const sections: Section[] = [];
   const count = input.varint(SECTIONS_MAX);
   for (let i = 0; i < count; i++) {
-    sections.push({ bytes: input.varint(BLOCK_BYTES_MAX), rawBytes: bounded(input, RAW_BYTES_MAX), crc: input.u32() });
+    sections.push({ bytes: input.varint(BLOCK_BYTES_MAX), crc: input.u32() });
   }
   input.end("the head");
   if (count < SectionAt.Pages) throw malformed(`${count} sections`);
@@ -170,4 +167,8 @@ export function sectionOf(bytes: Uint8Array, head: FullHead, at: number): Uint8A
   const content = bytes.subarray(start, start + section.bytes);
   if (crc32(content) !== section.crc) throw new BlockError("checksum", `section ${at} of the block was altered`);
   return content;
+}
+
+export function publicHead({ sections: _, signals: __, ...head }: FullHead): BlockHead {
+  return head;
 }

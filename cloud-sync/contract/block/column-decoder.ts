@@ -1,6 +1,6 @@
 import type { ScalarValue } from "../sample.ts";
 import { fairBits } from "./adaptive-bit.ts";
-import { type Budget, decodeBlob } from "./blob.ts";
+import { decodeBlob } from "./blob.ts";
 import { BlockError, malformed } from "./block-error.ts";
 import { ByteReader } from "./bytes.ts";
 import { DEPTH_MAX, DICTIONARY_MAX, Kind } from "./column-kind.ts";
@@ -9,6 +9,7 @@ import { codeIntegers } from "./integer-column.ts";
 import { FORMS, type NumberForm, numberOf, SCALE_MAX } from "./number-form.ts";
 import { type Coder, directWide } from "./range-coder.ts";
 import { readTagged } from "./tagged-value.ts";
+import type { Budget } from "./text-pack.ts";
 import { fromArray, type Values, valueAt, valuesOf } from "./values.ts";
 import { decodeWide } from "./wide-column.ts";
 

@@ -1,10 +1,10 @@
 import type { SampleValue } from "../sample.ts";
-import { encodeBlob } from "./blob.ts";
+import { type Blob, blobOf, encodeBlob } from "./blob.ts";
 import { ByteWriter } from "./bytes.ts";
 import { codeOddness } from "./column-decoder.ts";
 import { DEPTH_MAX, DICTIONARY_MAX, Kind } from "./column-kind.ts";
 import { codeIndexes } from "./index-column.ts";
-import { encodeIntegers } from "./integer-column.ts";
+import { codeIntegers, type IntegerPlan, planIntegers } from "./integer-column.ts";
 import { FORMS, formsOf, integerOf, type NumberForm } from "./number-form.ts";
 import { INTEGER_MAX } from "./predictor.ts";
 import { type Coder, directWide } from "./range-coder.ts";
@@ -17,8 +17,11 @@ type Write = (coder: Coder) => void;
 interface Dictionary {
   readonly entries: SampleValue[];
   readonly indexes: Uint32Array;
+  readonly blob: Blob;
 }
 const word = new DataView(new ArrayBuffer(8));
+/** Numbers of more distinct values are better off as integers. */
+const NUMBER_DICTIONARY_MAX = 12;
 const INT64_MIN = -(2n ** 63n);
 const INT64_MAX = 2n ** 63n - 1n;
 const UINT64_MAX = 2n ** 64n - 1n;
@@ -29,6 +32,7 @@ const UINT64_MAX = 2n ** 64n - 1n;
  */
 export class ColumnEncoder {
   readonly #scratch = new RangeEncoder();
+  readonly #spare: RangeEncoder[] = [];
 
   encode(coder: Coder, values: Values, depth = 0): void {
     const count = values.numbers.length;
@@ -45,15 +49,17 @@ export class ColumnEncoder {
     let best = ways[0] as Write;
     if (ways.length === 1) return best;
     let bestBytes = Number.POSITIVE_INFINITY;
+    // Ways nest (odd values, elements of arrays), so a trial under way keeps its encoder.
+    const trial = this.#spare.pop() ?? new RangeEncoder();
     for (const way of ways) {
-      // Ways nest (odd values, elements of arrays), so each trial has an encoder of its own.
-      const trial = new RangeEncoder();
+      trial.reset();
       way(trial);
       if (trial.estimatedBytes < bestBytes) {
         best = way;
         bestBytes = trial.estimatedBytes;
       }
     }
+    this.#spare.push(trial);
     return best;
   }
 
@@ -61,18 +67,19 @@ export class ColumnEncoder {
   #waysOfMost(values: Values, depth: number): Write[] {
     const { others } = values;
     if (others === null) return this.#waysOfNumbers(values, depth);
-    const kinds = Array.from(values.numbers, (_, i) => kindOf(others[i]));
+    const count = values.numbers.length;
     for (const kind of ["number", "bigint", "array"] as const) {
-      const fitting = kinds.filter((each) => each === kind).length;
-      if (fitting * 2 < kinds.length) continue;
+      let fitting = 0;
+      for (let i = 0; i < count; i++) if (kindOf(others[i]) === kind) fitting++;
+      if (fitting * 2 < count) continue;
       const ways = (some: Values, below: number): Write[] => {
         if (kind === "number") return this.#waysOfNumbers(valuesOf(some.numbers), below);
         return kind === "bigint" ? this.#waysOfBigInts(some, below) : [(to) => this.#writeArrays(to, some, below)];
       };
-      if (fitting === kinds.length) return ways(values, depth);
+      if (fitting === count) return ways(values, depth);
       return this.#apart(
         values,
-        Uint8Array.from(kinds, (each) => (each === kind ? 0 : 1)),
+        Uint8Array.from(values.numbers, (_, i) => (kindOf(others[i]) === kind ? 0 : 1)),
         depth,
         ways,
       );
@@ -95,7 +102,7 @@ export class ColumnEncoder {
     const forms = formsOf(values.numbers);
     const ways = forms.flatMap((form) => this.#waysOfForm(values, form, depth));
     const first = forms[0];
-    const isClear = first?.form === "decimal" && first.scale < 5;
+    const isClear = (first?.form === "decimal" || first?.form === "decimal32") && first.scale < 5;
     if (!isClear) ways.push((to) => writeWide(to, values, "float64"));
     return ways;
   }
@@ -109,20 +116,26 @@ export class ColumnEncoder {
       integers[i] = integer;
       if (Number.isNaN(integer)) odd++;
     }
-    if (odd === 0) return [(to) => this.#writeIntegers(to, integers, form)];
+    if (odd === 0) return [this.#integersWay(integers, form)];
     if (odd === count) return [];
     const places = Uint8Array.from(integers, (integer) => (Number.isNaN(integer) ? 1 : 0));
     const fitting = integers.filter((integer) => !Number.isNaN(integer));
-    return this.#apart(values, places, depth, () => [(to) => this.#writeIntegers(to, fitting, form)]);
+    return this.#apart(values, places, depth, () => [this.#integersWay(fitting, form)]);
   }
 
   #waysOfBigInts(values: Values, depth: number): Write[] {
     const list = (values.others ?? []) as readonly bigint[];
     const limit = BigInt(INTEGER_MAX);
-    const large = Uint8Array.from(list, (value) => (value <= limit && value >= -limit ? 0 : 1));
-    const isLarge = large.reduce((sum, bit) => sum + bit, 0);
+    const large = new Uint8Array(list.length);
+    let isLarge = 0;
+    for (let i = 0; i < list.length; i++) {
+      const value = list[i] as bigint;
+      if (value <= limit && value >= -limit) continue;
+      large[i] = 1;
+      isLarge++;
+    }
     const asIntegers = (some: Values): Write[] => [
-      (to) => this.#writeIntegers(to, some.numbers.slice(), { form: "bigint", scale: 0, factor: 1 }),
+      this.#integersWay(some.numbers.slice(), { form: "bigint", scale: 0, factor: 1 }),
     ];
     if (isLarge === 0) return asIntegers(values);
     if (isLarge * 12 < list.length) return this.#apart(values, large, depth, asIntegers);
@@ -132,16 +145,20 @@ export class ColumnEncoder {
     return [];
   }
 
-  #writeIntegers(to: Coder, integers: Float64Array, form: NumberForm): void {
-    to.direct(Kind.Integers, 3);
-    to.direct(FORMS.indexOf(form.form), 3);
-    if (form.form === "decimal" || form.form === "decimal32") to.direct(form.scale, 4);
-    if (form.form === "product") {
-      word.setFloat64(0, form.factor);
-      directWide(to, word.getUint32(0), 32);
-      directWide(to, word.getUint32(4), 32);
-    }
-    encodeIntegers(to, integers, this.#scratch);
+  #integersWay(integers: Float64Array, form: NumberForm): Write {
+    let plan: IntegerPlan | undefined;
+    return (to) => {
+      to.direct(Kind.Integers, 3);
+      to.direct(FORMS.indexOf(form.form), 3);
+      if (form.form === "decimal" || form.form === "decimal32") to.direct(form.scale, 4);
+      if (form.form === "product") {
+        word.setFloat64(0, form.factor);
+        directWide(to, word.getUint32(0), 32);
+        directWide(to, word.getUint32(4), 32);
+      }
+      plan ??= planIntegers(integers, this.#scratch);
+      codeIntegers(to, integers, plan);
+    };
   }
 
   #writeArrays(to: Coder, values: Values, depth: number): void {
@@ -157,16 +174,16 @@ function writeWide(to: Coder, values: Values, type: WideType): void {
   encodeWide(to, values, type);
 }
 
-function writeDictionary(to: Coder, { entries, indexes }: Dictionary): void {
+function writeDictionary(to: Coder, { entries, indexes, blob }: Dictionary): void {
   to.direct(Kind.Dictionary, 3);
   to.direct(entries.length, 8);
-  encodeBlob(to, tagged(entries));
+  encodeBlob(to, blob);
   if (entries.length > 1) codeIndexes(to, indexes, entries.length);
 }
 
 function writeTaggedColumn(to: Coder, values: Values): void {
   to.direct(Kind.Tagged, 3);
-  encodeBlob(to, tagged(Array.from(values.numbers, (_, i) => valueAt(values, i))));
+  encodeBlob(to, blobOf(tagged(Array.from(values.numbers, (_, i) => valueAt(values, i)))));
 }
 
 function tagged(list: readonly SampleValue[]): Buffer {
@@ -181,7 +198,7 @@ function dictionaryOf(values: Values): Dictionary | undefined {
   const indexOf = new Map<string | number | bigint | boolean | null, number>();
   const entries: SampleValue[] = [];
   const indexes = new Uint32Array(count);
-  const entriesMax = values.others === null ? 24 : DICTIONARY_MAX;
+  const entriesMax = values.others === null ? NUMBER_DICTIONARY_MAX : DICTIONARY_MAX;
   let previousKey: string | number | bigint | boolean | null | undefined;
   let index = 0;
   for (let i = 0; i < count; i++) {
@@ -199,7 +216,7 @@ function dictionaryOf(values: Values): Dictionary | undefined {
     }
     indexes[i] = index;
   }
-  return { entries, indexes };
+  return { entries, indexes, blob: blobOf(tagged(entries)) };
 }
 
 function keyOf(value: SampleValue): string | number | bigint | boolean | null {

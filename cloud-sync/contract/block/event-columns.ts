@@ -1,9 +1,10 @@
 import { EVENT_TYPES } from "../event.ts";
-import type { Budget } from "./blob.ts";
 import { malformed } from "./block-error.ts";
 import type { FullHead } from "./block-head.ts";
 import { decodeColumn } from "./column-decoder.ts";
+import { gatherNumbers } from "./gather.ts";
 import { RangeDecoder } from "./range-decoder.ts";
+import type { Budget } from "./text-pack.ts";
 import { ticksOf } from "./time-ticks.ts";
 
 const TELEMETRY = EVENT_TYPES.indexOf("telemetry");
@@ -29,11 +30,12 @@ export class EventColumns {
     this.#coder = new RangeDecoder(section);
     this.timesMs = this.#column(head.events, "time", Number.isFinite);
     const types = this.#column(head.events, "type", (type) => EVENT_TYPES[type] !== undefined);
-    this.types = Uint32Array.from(types);
-    const telemetry: number[] = [];
-    for (let i = 0; i < head.events; i++) if (types[i] === TELEMETRY) telemetry.push(i);
-    this.telemetry = Uint32Array.from(telemetry);
-    this.telemetryMs = Float64Array.from(telemetry, (event) => this.timesMs[event] as number);
+    this.types = new Uint32Array(types);
+    const telemetry = new Uint32Array(head.events);
+    let count = 0;
+    for (let i = 0; i < head.events; i++) if (types[i] === TELEMETRY) telemetry[count++] = i;
+    this.telemetry = telemetry.slice(0, count);
+    this.telemetryMs = gatherNumbers(this.timesMs, this.telemetry);
     this.telemetryTicks = this.telemetryMs.map((timeMs) => ticksOf(timeMs) || 0);
   }
 

@@ -6,7 +6,7 @@
  *   e = 256 * value - level - trend
  *   level = level + trend + floor(e / 2^a)
  *   trend = trend + floor(e / 2^b), or 0 without a trend
- * When a > 0, a jump (|value - predicted| above JUMP_MIN and above JUMP_FACTOR times the mean of the residuals' sizes) sets the
+ * When a > 0, a jump (|value - predicted| above JUMP_MIN and above JUMP_FACTOR times the mean16 of the residuals before it, / 16) sets the
  * level to the value and leaves the trend: machines go from one working point to the next.
  */
 export interface Smoothing {
@@ -30,13 +30,17 @@ export const SMOOTHINGS: readonly Smoothing[] = [
   { levelShift: 3, trendShift: 7 },
   { levelShift: 1, trendShift: 1 },
   { levelShift: 5, trendShift: 9 },
+  { levelShift: 0, trendShift: 1 },
+  { levelShift: 0, trendShift: 3 },
+  { levelShift: 1, trendShift: 4 },
+  { levelShift: 2, trendShift: 3 },
 ];
 /** Beyond this size of a value only smoothing 0 is exact; the encoder uses no other. */
 export const SMOOTHED_MAX = 2 ** 40;
 /** Values are at most so large; two of them differ by an exact integer. */
 export const INTEGER_MAX = 2 ** 51;
 const JUMP_MIN = 4;
-const JUMP_FACTOR = 5;
+const JUMP_FACTOR = 3;
 
 export class Predictor {
   readonly #levelScale: number;

@@ -58,9 +58,13 @@ export function codeGaps(coder: Coder, eventOf: Uint32Array, events: number): vo
 }
 
 export function allEvents(events: number): Uint32Array {
-  return Uint32Array.from({ length: events }, (_, t) => t);
+  const eventOf = new Uint32Array(events);
+  for (let t = 0; t < events; t++) eventOf[t] = t;
+  return eventOf;
 }
 
 export function isAll(eventOf: Uint32Array, events: number): boolean {
-  return eventOf.length === events && eventOf.every((event, t) => event === t);
+  if (eventOf.length !== events) return false;
+  for (let t = 0; t < events; t++) if (eventOf[t] !== t) return false;
+  return true;
 }

@@ -2,6 +2,7 @@ import { fairBits } from "./adaptive-bit.ts";
 import { malformed } from "./block-error.ts";
 import { IntegerCode } from "./integer-code.ts";
 import type { Coder } from "./range-coder.ts";
+import { RangeEncoder } from "./range-encoder.ts";
 
 /**
  * The order of the samples within an event. Which signals it has, and how often, is known. Usual is the order of the directory, in
@@ -54,6 +55,32 @@ export class OrderCode {
     if (skipped < 0 || skipped >= left.size) throw malformed(`${skipped} of ${left.size} signals are passed over`);
     return left.find((from + skipped) % left.size);
   }
+}
+
+/** The section of the order: nothing when every event has its samples in the usual one. */
+export function encodeOrder(signals: Uint32Array, firstSample: Uint32Array): Buffer {
+  const events = firstSample.length - 1;
+  const orderOf = (t: number): Uint32Array => signals.subarray(firstSample[t], firstSample[t + 1]);
+  let isUsual = true;
+  for (let t = 0; t < events && isUsual; t++) isUsual = isAscending(orderOf(t)) || isInRounds(orderOf(t));
+  if (isUsual) return Buffer.alloc(0);
+  const coder = new RangeEncoder();
+  const code = new OrderCode();
+  for (let t = 0; t < events; t++) {
+    const order = orderOf(t).slice();
+    code.code(coder, order.slice().sort(), order);
+  }
+  return coder.finish();
+}
+
+function isAscending(order: Uint32Array): boolean {
+  for (let i = 1; i < order.length; i++) if ((order[i] as number) <= (order[i - 1] as number)) return false;
+  return true;
+}
+
+function isInRounds(order: Uint32Array): boolean {
+  const usual = inRounds(order.slice().sort());
+  return usual.every((signal, i) => signal === order[i]);
 }
 
 /** 1 1 2 3 3 3 becomes 1 2 3 1 3 3. */

@@ -1,9 +1,10 @@
-import type { Budget } from "./blob.ts";
 import { malformed } from "./block-error.ts";
 import { decodeColumn } from "./column-decoder.ts";
+import { gatherNumbers } from "./gather.ts";
 import { allEvents, codeDense, codeGaps, PRESENCE_BITS, Presence } from "./presence.ts";
 import { RangeDecoder } from "./range-decoder.ts";
-import { codeTimeColumn } from "./time-column.ts";
+import type { Budget } from "./text-pack.ts";
+import { codeTimeColumn, fillTimes } from "./time-column.ts";
 import type { TimeSlots } from "./time-slots.ts";
 import type { Values } from "./values.ts";
 
@@ -15,6 +16,8 @@ export interface TelemetryFrame {
   readonly source: TimeSlots;
   readonly server: TimeSlots;
   readonly received: TimeSlots;
+  /** How most signals tell their source, server and received times: TimeWay each, never Explicit. */
+  readonly usualWays: readonly number[];
 }
 
 /** One signal's samples, in their order. */
@@ -28,7 +31,7 @@ export interface SignalColumn {
   readonly values: Values;
 }
 
-export const LIKE_BITS = 16;
+const NO_WAYS = new Uint8Array(0);
 const U32_MAX = 0xffff_ffff;
 
 /** @param like gives the events of another signal, which must not itself refer to a third */
@@ -44,14 +47,15 @@ export function decodeSignal(
   const sourceMs = new Float64Array(count);
   const serverMs = new Float64Array(count);
   const receivedMs = new Float64Array(count);
-  const ways = new Uint8Array(count);
-  const times = (timesMs: Float64Array, defaultsMs: Float64Array, slots: TimeSlots): void =>
-    codeTimeColumn(coder, { ways, timesMs, defaultsMs, isPeriodic: false }, eventOf, frame.ticks, slots);
-  times(sourceMs, new Float64Array(count).fill(Number.NaN), frame.source);
-  times(serverMs, sourceMs, frame.server);
-  const eventMs = new Float64Array(count);
-  for (let i = 0; i < count; i++) eventMs[i] = frame.timesMs[eventOf[i] as number] as number;
-  times(receivedMs, eventMs, frame.received);
+  const isUsual = coder.direct(0, 1) === 1;
+  const times = (kind: number, timesMs: Float64Array, defaultsMs: Float64Array | null, slots: TimeSlots): void => {
+    const column = { ways: isUsual ? NO_WAYS : new Uint8Array(count), timesMs, defaultsMs, isPeriodic: false };
+    if (isUsual) fillTimes(column, frame.usualWays[kind] as number, eventOf, slots);
+    else codeTimeColumn(coder, column, eventOf, frame.ticks, slots);
+  };
+  times(0, sourceMs, null, frame.source);
+  times(1, serverMs, sourceMs, frame.server);
+  times(2, receivedMs, gatherNumbers(frame.timesMs, eventOf), frame.received);
   const statusCodes = new Uint32Array(count);
   if (coder.direct(0, 1) === 1) {
     const { numbers, others } = decodeColumn(coder, count, budget);

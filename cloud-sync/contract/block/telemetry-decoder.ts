@@ -1,5 +1,4 @@
 import { crc32 } from "node:zlib";
-import { type Budget, unzstd } from "./blob.ts";
 import { BlockError, malformed } from "./block-error.ts";
 import { type FullHead, SectionAt, sectionOf } from "./block-head.ts";
 import { ByteReader } from "./bytes.ts";
@@ -7,6 +6,8 @@ import type { EventColumns } from "./event-columns.ts";
 import { RangeDecoder } from "./range-decoder.ts";
 import { inRounds, OrderCode } from "./sample-order.ts";
 import { decodePresence, decodeSignal, type SignalColumn, type TelemetryFrame } from "./signal-column.ts";
+import { type Budget, unpack } from "./text-pack.ts";
+import { WAY_BITS } from "./time-column.ts";
 import { codeTimeSlots, NO_SLOTS } from "./time-slots.ts";
 
 interface Directory {
@@ -79,7 +80,11 @@ export class TelemetryDecoder {
     const { signals, samples, sections } = this.#head;
     const input = new ByteReader(unpacked(this.#bytes, this.#head, SectionAt.Directory, this.#budget));
     if (signals * 3 > input.left) throw malformed(`${signals} signals in a directory of ${input.left} bytes`);
-    const read = (): Uint32Array => Uint32Array.from({ length: signals }, () => input.varint(0xffff_ffff));
+    const read = (): Uint32Array => {
+      const list = new Uint32Array(signals);
+      for (let i = 0; i < signals; i++) list[i] = input.varint(0xffff_ffff);
+      return list;
+    };
     const [nameBytes, counts, chunkBytes] = [read(), read(), read()];
     const names = Array.from(nameBytes, (bytes) => input.bytes(bytes).toString("utf8"));
     input.end("the directory");
@@ -132,7 +137,9 @@ export class TelemetryDecoder {
     const { telemetryMs, telemetryTicks } = this.#events();
     const coder = new RangeDecoder(sectionOf(this.#bytes, this.#head, SectionAt.Slots));
     const slots = () => codeTimeSlots(coder, telemetryTicks, NO_SLOTS);
-    const frame = { timesMs: telemetryMs, ticks: telemetryTicks, source: slots(), server: slots(), received: slots() };
+    const [source, server, received] = [slots(), slots(), slots()];
+    const usualWays = [source, server, received].map(() => coder.direct(0, WAY_BITS));
+    const frame = { timesMs: telemetryMs, ticks: telemetryTicks, source, server, received, usualWays };
     coder.end("the slots");
     return frame;
   }
@@ -178,9 +185,12 @@ export class TelemetryDecoder {
   }
 }
 
-/** A section as it was before compression. */
+/** A section of text as it was before packing: a byte says how, then its length, then the packed bytes. An empty one is empty. */
 export function unpacked(bytes: Uint8Array, head: FullHead, at: number, budget: Budget): Uint8Array {
   const content = sectionOf(bytes, head, at);
-  const rawBytes = head.sections[at]?.rawBytes ?? 0;
-  return rawBytes === 0 ? content : unzstd(content, rawBytes, budget);
+  if (content.length === 0) return content;
+  const input = new ByteReader(content);
+  const packing = input.u8();
+  const rawBytes = input.varint();
+  return unpack({ packing, bytes: input.bytes(input.left) }, rawBytes, budget);
 }

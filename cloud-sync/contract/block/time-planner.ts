@@ -1,5 +1,5 @@
 import { TimeWay } from "./time-column.ts";
-import { SLOTS_MAX, type SlotPlan, slotPlan } from "./time-slots.ts";
+import { SLOTS_MAX, type SlotPlan, slotPlan, type TimeSlots } from "./time-slots.ts";
 import { ticksOf, withinTime } from "./time-ticks.ts";
 
 /** Samples in the order of the events; `firstSample[t]..firstSample[t + 1]` are those of telemetry event t. */
@@ -27,16 +27,18 @@ const NO_SLOT = -1;
 export function planTimes(
   samples: TimedSamples,
   timesMs: Float64Array,
-  defaultsMs: Float64Array,
+  defaultsMs: Float64Array | null,
   keepsSlots: boolean,
 ): TimePlan {
   const { signals, firstSample, eventTicks, signalCount } = samples;
   const ways = new Uint8Array(timesMs.length);
+  if (isSame(timesMs, defaultsMs)) return { ways, slots: slotPlan(noSlots(eventTicks.length), eventTicks) };
   const first = new Uint32Array(eventTicks.length + 1);
   const ticks: number[] = [];
   const before = new Float64Array(signalCount).fill(Number.NaN);
   const slotBefore = new Int32Array(signalCount).fill(NO_SLOT);
   const event = new EventSlots(keepsSlots);
+  const strays = keepsSlots ? straysOf(samples, timesMs, defaultsMs) : new Uint8Array(signalCount);
   for (let t = 0; t < eventTicks.length; t++) {
     event.begin(eventTicks[t] as number);
     const from = firstSample[t] as number;
@@ -44,21 +46,30 @@ export function planTimes(
     for (let i = from; i < to; i++) {
       const signal = signals[i] as number;
       const timeMs = timesMs[i] as number;
-      const way = simpleWay(timeMs, defaultsMs[i] as number, before[signal] as number);
+      const byDefault = defaultsMs === null ? Number.NaN : (defaultsMs[i] as number);
+      const way = simpleWay(timeMs, byDefault, before[signal] as number, strays[signal] === 1);
       before[signal] = timeMs;
       ways[i] = way;
       const keeps = keepsSlots && (slotBefore[signal] as number) !== NO_SLOT;
       if (way === TimeWay.Explicit || (keeps && !Number.isNaN(timeMs))) {
-        event.want(ticksOf(timeMs), keeps ? (slotBefore[signal] as number) : NO_SLOT, way === TimeWay.Explicit);
+        event.want(timeMs, keeps ? (slotBefore[signal] as number) : NO_SLOT, way === TimeWay.Explicit);
       }
     }
     event.settle();
+    // Neighbours mostly share their time: what was found for one holds for the next.
+    let [lastMs, lastPreferred, slot] = [Number.NaN, NO_SLOT, NO_SLOT];
     for (let i = from; i < to; i++) {
       const signal = signals[i] as number;
       const way = ways[i] as number;
       const keeps = keepsSlots && (slotBefore[signal] as number) !== NO_SLOT;
       if (way !== TimeWay.Explicit && !keeps) continue;
-      const slot = event.slotOf(ticksOf(timesMs[i] as number), slotBefore[signal] as number);
+      const timeMs = timesMs[i] as number;
+      const preferred = slotBefore[signal] as number;
+      if (timeMs !== lastMs || preferred !== lastPreferred) {
+        slot = event.slotOf(ticksOf(timeMs), preferred);
+        lastMs = timeMs;
+        lastPreferred = preferred;
+      }
       if (slot === NO_SLOT) continue;
       ways[i] = TimeWay.Slot + slot;
       if (keepsSlots) slotBefore[signal] = slot;
@@ -69,10 +80,35 @@ export function planTimes(
   return { ways, slots: slotPlan({ first, ticks: Float64Array.from(ticks) }, eventTicks) };
 }
 
-function simpleWay(timeMs: number, defaultMs: number, beforeMs: number): number {
-  if (Object.is(timeMs, defaultMs)) return TimeWay.Default;
+function simpleWay(timeMs: number, defaultMs: number, beforeMs: number, strays: boolean): number {
+  if (Object.is(timeMs, defaultMs) && (!strays || Number.isNaN(timeMs))) return TimeWay.Default;
   if (Number.isNaN(timeMs)) return TimeWay.Null;
   return Object.is(timeMs, beforeMs) ? TimeWay.Before : TimeWay.Explicit;
+}
+
+function isSame(timesMs: Float64Array, defaultsMs: Float64Array | null): boolean {
+  for (let i = 0; i < timesMs.length; i++) {
+    if (!Object.is(timesMs[i], defaultsMs === null ? Number.NaN : defaultsMs[i])) return false;
+  }
+  return true;
+}
+
+/** Signals that do not keep to the default: those that keep a slot should have it also while it says the same as the default. */
+function straysOf(
+  { signals, signalCount }: TimedSamples,
+  timesMs: Float64Array,
+  defaultsMs: Float64Array | null,
+): Uint8Array {
+  const strays = new Uint8Array(signalCount);
+  for (let i = 0; i < timesMs.length; i++) {
+    const byDefault = defaultsMs === null ? Number.NaN : defaultsMs[i];
+    if (!Object.is(timesMs[i], byDefault)) strays[signals[i] as number] = 1;
+  }
+  return strays;
+}
+
+function noSlots(events: number): TimeSlots {
+  return { first: new Uint32Array(events + 1), ticks: new Float64Array(0) };
 }
 
 /** The slots of one event while they are chosen. */
@@ -86,6 +122,9 @@ class EventSlots {
   readonly #taken = new Uint8Array(SLOTS_MAX);
   readonly #gaps = new Float64Array(SLOTS_MAX);
   #eventTicks = 0;
+  #lastMs = Number.NaN;
+  #lastSlot = NO_SLOT;
+  #lastCandidate = -1;
 
   constructor(keepsSlots: boolean) {
     this.#keepsSlots = keepsSlots;
@@ -93,13 +132,23 @@ class EventSlots {
 
   begin(eventTicks: number): void {
     this.#candidateCount = 0;
+    this.#lastCandidate = -1;
+    this.#lastMs = Number.NaN;
     this.#eventTicks = eventTicks;
     this.#taken.fill(0);
     if (!this.#keepsSlots) this.count = 0;
   }
 
   /** A sample has this time and would like this slot. */
-  want(ticks: number, slot: number, needsOne: boolean): void {
+  want(timeMs: number, slot: number, needsOne: boolean): void {
+    if (timeMs === this.#lastMs && slot === this.#lastSlot && this.#lastCandidate >= 0) {
+      this.#uses[this.#lastCandidate] = (this.#uses[this.#lastCandidate] as number) + 1;
+      return;
+    }
+    this.#lastMs = timeMs;
+    this.#lastSlot = slot;
+    this.#lastCandidate = -1;
+    const ticks = ticksOf(timeMs);
     if (Number.isNaN(ticks)) return;
     if (slot !== NO_SLOT) {
       if (this.#taken[slot] === 0) this.#take(slot, ticks);
@@ -114,6 +163,7 @@ class EventSlots {
       this.#uses[candidate] = 0;
     }
     this.#uses[candidate] = (this.#uses[candidate] as number) + 1;
+    this.#lastCandidate = candidate;
   }
 
   settle(): void {

@@ -18,7 +18,10 @@ const COUNT_BITS = 4;
 const MODELS_MAX = 4;
 
 /**
- * Slot 0 is predicted from the event's own time (as far from it as last time) or from slot 0 of the event before (as far from it
+ * How slot 0 is predicted (1 bit), whether all events have the same number of slots (1 bit; then that number in 4 bits). For each
+ * event: the number of slots unless it is the same for all (a tree of 4 bits by the number before), then each slot as the
+ * difference to its prediction (TickCode; slots 0, 1, 2 have one each, 3 and further share one).
+ * Slot 0 is predicted from the event's own time (as far from it as last time) (bit 0) or from slot 0 of the event before (bit 1; as far from it
  * as that was from the one before it); each other slot as far from the slot before it as last time.
  * @param eventTicks of each telemetry event
  */
@@ -29,20 +32,23 @@ export function codeTimeSlots(coder: Coder, eventTicks: Float64Array, planned: S
   const uniform = isUniform ? coder.direct(countAt(planned.slots, 0), COUNT_BITS) : 0;
   const first = new Uint32Array(events + 1);
   const ticks: number[] = [];
-  const countModels = fairBits(256);
-  const codes = Array.from({ length: MODELS_MAX }, () => new TickCode());
+  const countModels = isUniform ? undefined : fairBits(256);
+  const codes: TickCode[] = [];
+  if (isUniform && uniform === 0) return { first, ticks: new Float64Array(0) };
   const gaps = new Float64Array(SLOTS_MAX);
   let count = 0;
   let lastTicks: number | undefined;
   let period = 0;
   let fromEvent = 0;
   for (let t = 0; t < events; t++) {
-    count = isUniform ? uniform : codeTree(coder, countModels, count * 16, COUNT_BITS, countAt(planned.slots, t));
+    count = countModels ? codeTree(coder, countModels, count * 16, COUNT_BITS, countAt(planned.slots, t)) : uniform;
     if (count > SLOTS_MAX) throw malformed(`an event with ${count} times`);
     const eventTime = eventTicks[t] as number;
     let before = 0;
     for (let slot = 0; slot < count; slot++) {
-      const code = codes[Math.min(slot, MODELS_MAX - 1)] as TickCode;
+      const model = Math.min(slot, MODELS_MAX - 1);
+      const code = codes[model] ?? new TickCode();
+      codes[model] = code;
       let predicted = before + (gaps[slot] as number);
       if (slot === 0) predicted = isPeriodic && lastTicks !== undefined ? lastTicks + period : eventTime + fromEvent;
       predicted = withinTime(predicted);

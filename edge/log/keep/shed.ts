@@ -1,6 +1,7 @@
 import type Database from "better-sqlite3";
-import { type DecodedBlock, decodeBlock } from "../../../cloud-sync/contract/block/block.ts";
+import { decodeBlock } from "../../../cloud-sync/contract/block/block.ts";
 import { BlockError } from "../../../cloud-sync/contract/block/block-error.ts";
+import type { DecodedBlock } from "../../../cloud-sync/contract/block/decoded-block.ts";
 import type { EventType, GapData, NewEvent } from "../../../cloud-sync/contract/event.ts";
 import type { Epochs } from "../epochs.ts";
 import { enterGone } from "./gone.ts";

@@ -8,12 +8,13 @@ export interface MinuteAggregate {
   readonly count: number;
   readonly min: number;
   readonly max: number;
-  /** Arithmetic mean, as a float32: it is for looking at. */
+  /** Arithmetic mean, to a 65,535th of the range between min and max. */
   readonly mean: number;
 }
 
 export const MINUTE_MS = 60_000;
 const BAD = 0x8000_0000;
+const MEAN_STEPS = 65_535;
 const RAW_BYTES_MAX = 8 * 1024 * 1024;
 /** With a checksum: nothing else would tell a damaged aggregate from a true one. */
 const COMPRESSION = { params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 } };
@@ -52,7 +53,7 @@ export class RollupBuilder {
   /**
    * version u8, signals varint, then for each: signal varint (distance to the one before), cells varint, then for each cell:
    * minute and count as zigzag distances to the cell before, form u8, min and max as k of a number mode (value-modes.ts) or
-   * float64, mean float32. zstd over all. Begins anew. undefined when there was nothing.
+   * float64, mean u16 as its place between them. zstd over all. Begins anew. undefined when there was nothing.
    */
   finish(): Buffer | undefined {
     const cellsBySignal = [...this.#cells].sort((a, b) => a[0] - b[0]);
@@ -89,11 +90,17 @@ export class RollupBuilder {
           lowBefore = low;
         }
         modeBefore = mode;
-        if (!isConstant) out.f32(sum / count);
+        if (!isConstant) out.u16(placeOf(sum / count, min, max));
       }
     }
     return zstdCompressSync(out.take(), COMPRESSION);
   }
+}
+
+/** Between the two, in steps; sums and differences of the largest numbers are infinite. */
+function placeOf(mean: number, min: number, max: number): number {
+  const place = (mean / 2 - min / 2) / (max / 2 - min / 2);
+  return Math.round(Math.min(1, Math.max(0, place || 0)) * MEAN_STEPS);
 }
 
 /** The first number mode that gives back both, -1 when none does. */
@@ -141,7 +148,8 @@ export function readRollup(bytes: Uint8Array, only?: number): Map<number, Minute
         lowBefore = low;
       }
       modeBefore = mode;
-      const mean = isConstant ? min : input.f32();
+      const place = isConstant ? 0 : input.u16() / MEAN_STEPS;
+      const mean = isConstant ? min : min * (1 - place) + max * place;
       if (only === undefined || only === signal) aggregates.push({ minute, count, min, max, mean });
     }
     if (only === undefined || only === signal) found.set(signal, aggregates);

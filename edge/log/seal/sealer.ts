@@ -4,6 +4,7 @@ import { BlockBuilder } from "../../../cloud-sync/contract/block/block-builder.t
 import type { EventType } from "../../../cloud-sync/contract/event.ts";
 import type { SampleValue } from "../../../cloud-sync/contract/sample.ts";
 import { RollupBuilder } from "../rollup/rollup.ts";
+import { numberOf } from "../series.ts";
 import { MachineDecoder, type SectionSink } from "../tail/chain-decoder.ts";
 import type { SectionHead } from "../tail/chunk.ts";
 import type { Tail, TailChunk } from "../tail/tail.ts";
@@ -75,9 +76,10 @@ export class Sealing {
 
   /**
    * Writes all blocks and frees the slots; for a transaction that holds the write lock.
+   * @param isLast nothing more is expected soon: where no slot is in use any more, their space is given back
    * @returns false when another process has sealed meanwhile: then nothing was written
    */
-  commit(tail: Tail, runMs: number): boolean {
+  commit(tail: Tail, runMs: number, isLast: boolean): boolean {
     if (tail.closedChunk !== this.closedChunk || tail.chunks[0]?.number !== this.#chunks[0]?.number) return false;
     const last = this.#chunks.at(-1);
     if (!last) return false;
@@ -91,11 +93,13 @@ export class Sealing {
       for (const block of blocks) insertBlock(database, { machineRef: ref, groupNo, runMs }, block);
       this.#signalRefs.save(machineId, ref);
     }
-    const sealedSlot = tail.slotOf(last.number);
+    const isEmpty = isLast && tail.lastChunk === last.number;
+    const sealedSlot = isEmpty ? -1 : tail.slotOf(last.number);
     database
       .prepare("UPDATE mark SET sealed_chunk = ?, sealed_offset = ?, sealed_slot = ?, run_ms = ?")
       .run(last.number, Math.max(last.lastOffset, 0), sealedSlot, Math.floor(runMs));
-    tail.trim(sealedSlot, tail.chunks.length);
+    if (isEmpty) tail.trimAll();
+    else tail.trim(sealedSlot, tail.chunks.length);
     return true;
   }
 }
@@ -173,7 +177,7 @@ class BlockSink implements SectionSink {
     (this.#builder as BlockBuilder).addSample(inBlock, value, statusCode, sourceMs, serverMs, receivedMs);
     if (receivedMs < this.#receivedMs.from) this.#receivedMs.from = receivedMs;
     if (receivedMs > this.#receivedMs.to) this.#receivedMs.to = receivedMs;
-    if (typeof value === "number") this.#rollup.add(this.#inRollup[signal] as number, receivedMs, value, statusCode);
+    this.#rollup.add(this.#inRollup[signal] as number, receivedMs, numberOf(value), statusCode);
   }
 
   finish(): SealedBlock[] {

@@ -166,6 +166,11 @@ export class Tail {
     }
   }
 
+  /** Gives back all slots; for the transaction that seals all there is. */
+  trimAll(): void {
+    this.#slots.trim(0);
+  }
+
   /** Gives back the slots that a long time without sealing has added; for the transaction that seals. */
   trim(sealedSlot: number, liveAfter: number): void {
     const keep = Math.max(64, 4 * liveAfter);
