@@ -9,6 +9,8 @@ import type { EventLog } from "../log/event-log.ts";
 
 /** Samples kept in memory while the log can't take them: half a minute of 10,000 signals at 1 Hz. */
 const WAITING_SAMPLES_MAX = 300_000;
+/** Of one event: in the worst case 30 bytes each, well below the size of a block. */
+const EVENT_SAMPLES_MAX = 5_000;
 
 export interface RecorderOptions {
   readonly log: Pick<EventLog, "append">;
@@ -99,7 +101,7 @@ export class Recorder implements Component {
     const waiting = this.#waiting;
     this.#waiting = 0;
     try {
-      await this.#options.log.append([...this.#gaps(lost), ...chunks.map(telemetryOf)], "now");
+      await this.#options.log.append([...this.#gaps(lost), ...chunks.flatMap(telemetryOf)], "now");
       if (this.#trouble !== undefined)
         this.#options.logger.info({ trouble: this.#trouble }, "the log takes samples again");
       this.#trouble = undefined;
@@ -167,6 +169,12 @@ export class Recorder implements Component {
   }
 }
 
-function telemetryOf({ machineId, samples }: Chunk): NewEvent {
-  return { type: "telemetry", machineId, timeMs: samples.at(-1)?.receivedTimestampMs ?? 0, data: { samples } };
+/** One event, or several where the readings of one might not fit into a block of the log. */
+function telemetryOf({ machineId, samples }: Chunk): NewEvent[] {
+  const events: NewEvent[] = [];
+  for (let at = 0; at < samples.length; at += EVENT_SAMPLES_MAX) {
+    const own = samples.length <= EVENT_SAMPLES_MAX ? samples : samples.slice(at, at + EVENT_SAMPLES_MAX);
+    events.push({ type: "telemetry", machineId, timeMs: own.at(-1)?.receivedTimestampMs ?? 0, data: { samples: own } });
+  }
+  return events;
 }

@@ -273,6 +273,33 @@ describe("the log", () => {
     log.close();
   });
 
+  test("L16 readings that do not compress are sealed into blocks that a message can hold", async () => {
+    const log = open(join(tempFolder(), "log.db"));
+    const noise = (n: number): TelemetrySample => sampleOf(`s${n % 50}`, randomBytes(900).toString("base64"));
+    const events = Array.from({ length: 12 }, () =>
+      telemetryOf(
+        "a/1",
+        Array.from({ length: 150 }, (_, n) => noise(n)),
+      ),
+    );
+    await log.append(events, "now");
+    log.seal();
+    expect(log.readBlocks(0, { limitBytes: 1e9 }).length).toBeGreaterThan(5);
+    expect(log.readAfter(0, { limitEvents: 99 }).map(({ data }) => data)).toEqual(events.map(({ data }) => data));
+    // One that no block can hold could never be sealed: it is refused, and its neighbours in the commit are not.
+    const huge = telemetryOf(
+      "a/1",
+      Array.from({ length: 400 }, (_, n) => noise(n)),
+    );
+    const [refused, taken] = await Promise.allSettled([
+      log.append([huge]),
+      log.append([telemetryOf("a/1", [sampleOf("x", 1)])]),
+    ]);
+    expect(refused).toMatchObject({ status: "rejected", reason: { code: "EVENT_INVALID" } });
+    expect(taken).toEqual({ status: "fulfilled", value: 13 });
+    log.close();
+  });
+
   test("rare kinds are read by themselves, in the order of the offset", async () => {
     const log = open(join(tempFolder(), "log.db"));
     await log.append([

@@ -8,7 +8,7 @@ test("every invariant of SPEC.md has a test that names it, and every named one i
   const named = new Set<string>();
   for (const file of readdirSync(import.meta.dirname).filter((name) => name.endsWith(".test.ts"))) {
     const text = readFileSync(join(import.meta.dirname, file), "utf8");
-    for (const [, name] of text.matchAll(/\btest(?:\.\w+(?:\([^\n]*?\))?)*\(\s*"([^"]+)"/g))
+    for (const [, name] of text.matchAll(/\b(?:test|describe)(?:\.\w+(?:\([^\n]*?\))?)*\(\s*"([^"]+)"/g))
       for (const [id] of (name ?? "").matchAll(/\bL\d\d\b/g)) named.add(id);
   }
   expect([...named].sort()).toEqual(promised);

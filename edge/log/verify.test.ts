@@ -113,7 +113,10 @@ describe("P04 verify", () => {
     ],
     [
       "aggregates of a thinned block",
-      ["UPDATE block SET state = 'thinned' WHERE block_id = 6", "UPDATE block_data SET rollup = x'00' WHERE block_id = 6"],
+      [
+        "UPDATE block SET state = 'thinned' WHERE block_id = 6",
+        "UPDATE block_data SET rollup = x'00' WHERE block_id = 6",
+      ],
       /^block 6 .*aggregates can't be read/,
     ],
     [

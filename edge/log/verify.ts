@@ -6,6 +6,8 @@ import { type LedgerRange, ledgerFaults } from "../../cloud-sync/contract/ledger
 import { messageOf } from "../kernel/errors.ts";
 import { type LogParts, openLogReader, type SqliteLogReader } from "./reader.ts";
 import { RollupBuilder, readRollup } from "./rollup/rollup.ts";
+import { readNames } from "./seal/signal-refs.ts";
+import { numberOf } from "./series.ts";
 
 export interface VerifyReport {
   readonly path: string;
@@ -151,13 +153,12 @@ function rollupFault({ blocks, database }: LogParts, row: BlockRow, events: read
   try {
     const aggregates = stored && readRollup(stored);
     if (events === undefined) return undefined;
-    const refs = database.prepare("SELECT name, signal_ref FROM signal WHERE machine_ref = ?").raw();
-    const refByName = new Map(refs.all(row.machineRef) as [string, number][]);
+    const refByName = new Map(readNames(database, row.machineRef).map((signal, ref) => [signal, ref]));
     const builder = new RollupBuilder();
     for (const event of events) {
       if (event.type !== "telemetry") continue;
       for (const { signal, value, statusCode, receivedTimestampMs } of event.data.samples)
-        if (typeof value === "number") builder.add(refByName.get(signal) ?? -1, receivedTimestampMs, value, statusCode);
+        builder.add(refByName.get(signal) ?? -1, receivedTimestampMs, numberOf(value), statusCode);
     }
     const wanted = builder.finish();
     // A salvaged block has none.

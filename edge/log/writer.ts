@@ -6,6 +6,7 @@ import { asLogError, openDatabase } from "./database.ts";
 import type { LogStep } from "./event-log.ts";
 import { problemOf } from "./event-problem.ts";
 import { SqliteLogReader } from "./reader.ts";
+import { EVENT_BYTES_SURE, fitsBlock } from "./seal/fits-block.ts";
 import { ChainEncoder } from "./tail/chain-encoder.ts";
 import { encodeChunk } from "./tail/chunk.ts";
 import { toSlots } from "./tail/slots.ts";
@@ -154,7 +155,8 @@ export class SqliteLogWriter extends SqliteLogReader {
     const error = this.#write(batch);
     if (error === undefined) return;
     // An event that can't be stored must not take its neighbours in the commit with it.
-    const isTheirs = batch.length > 1 && !(error instanceof Error && "code" in error);
+    const isOfDisk = error instanceof Error && "code" in error && error.code !== "EVENT_INVALID";
+    const isTheirs = batch.length > 1 && !isOfDisk;
     for (const part of isTheirs ? batch.map((each) => [each]) : [batch]) {
       const failure = isTheirs ? this.#write(part) : error;
       if (failure !== undefined) for (const each of part) each.reject(asLogError(failure, this.path));
@@ -206,7 +208,10 @@ export class SqliteLogWriter extends SqliteLogReader {
       for (const event of pending.events) {
         const seq = (lastSeqs.get(event.machineId) ?? this.tail.lastSeqs.get(event.machineId) ?? 0) + 1;
         lastSeqs.set(event.machineId, seq);
+        const before = encoder.bytes;
         encoder.add(event, seq);
+        if (encoder.bytes - before > EVENT_BYTES_SURE && !fitsBlock(event))
+          throw new EdgeError("EVENT_INVALID", `an event of ${event.machineId} is larger than a block may be`);
         events++;
       }
     }

@@ -61,3 +61,27 @@ export function ledgerFaultsOf(log: LogReader): string[] {
     database.close();
   }
 }
+
+/**
+ * What is wrong with the account of losses: in each stream every seq is there, or told as gone by a gap event; and the gap
+ * events name as many readings as the events were appended with that are gone (`samplesPerEvent` of telemetry). Empty when
+ * nothing is. For logs whose events other than telemetry are all there.
+ */
+export function lossFaultsOf(log: LogReader, events: readonly StoredEvent[], samplesPerEvent = 100): string[] {
+  const faults: string[] = [];
+  for (const { machineId, lastSeq } of log.streams()) {
+    const own = events.filter((event) => event.machineId === machineId);
+    const here = new Set(own.map(({ seq }) => seq));
+    if (here.size !== own.length) faults.push(`${machineId}: a seq is there twice`);
+    const gaps = own.flatMap((event) => (event.type === "gap" ? [event.data] : []));
+    const missing = Array.from({ length: lastSeq }, (_, i) => i + 1).filter((seq) => !here.has(seq));
+    const untold = missing.filter(
+      (seq) => !gaps.some(({ firstSeq = 0, lastSeq: last = 0 }) => firstSeq <= seq && seq <= last),
+    );
+    if (untold.length > 0) faults.push(`${machineId}: ${untold.length} events are gone that nothing tells of`);
+    const told = gaps.reduce((sum, { samples }) => sum + samples, 0);
+    if (told !== missing.length * samplesPerEvent)
+      faults.push(`${machineId}: ${told} readings are told, ${missing.length * samplesPerEvent} are gone`);
+  }
+  return faults;
+}

@@ -94,7 +94,7 @@ export class RollupBuilder {
           lowBefore = low;
         }
         modeBefore = mode;
-        if (!isConstant) values.u16(Math.round(placeOf(sum / count, min, max) * MEAN_STEPS));
+        if (!isConstant) values.u16(placeOf(sum / count, min, max));
       }
     }
     const out = new ByteWriter(shape.length + values.length + 8);
@@ -106,10 +106,10 @@ export class RollupBuilder {
   }
 }
 
-/** Where the mean lies between min and max, 0 to 1; in the middle when the numbers are too large to say. */
+/** Between the two, in steps; sums and differences of the largest numbers are infinite. */
 function placeOf(mean: number, min: number, max: number): number {
-  const place = (mean - min) / (max - min);
-  return Number.isFinite(place) ? Math.min(1, Math.max(0, place)) : 0.5;
+  const place = (mean / 2 - min / 2) / (max / 2 - min / 2);
+  return Math.round(Math.min(1, Math.max(0, place || 0)) * MEAN_STEPS);
 }
 
 /** The first number mode that gives back both, -1 when none does. */

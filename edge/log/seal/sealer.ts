@@ -1,11 +1,12 @@
 import type Database from "better-sqlite3";
 import { blockHash } from "../../../cloud-sync/contract/block/block.ts";
 import { BlockBuilder } from "../../../cloud-sync/contract/block/block-builder.ts";
+import { BlockError } from "../../../cloud-sync/contract/block/block-error.ts";
 import { BLOCK_BYTES_MAX } from "../../../cloud-sync/contract/block/limits.ts";
 import type { EventType } from "../../../cloud-sync/contract/event.ts";
 import type { SampleValue } from "../../../cloud-sync/contract/sample.ts";
-import { EVENT_BYTES_MAX } from "../event-problem.ts";
 import { RollupBuilder } from "../rollup/rollup.ts";
+import { numberOf } from "../series.ts";
 import { MachineDecoder, type SectionSink } from "../tail/chain-decoder.ts";
 import type { SectionHead } from "../tail/chunk.ts";
 import type { Tail, TailChunk } from "../tail/tail.ts";
@@ -15,8 +16,7 @@ import { SignalRefs } from "./signal-refs.ts";
 /** A block is begun anew beyond this, so that it stays far below the largest message. */
 const BLOCK_SAMPLES_MAX = 40_000;
 const BLOCK_EVENTS_MAX = 40_000;
-/** With the largest event on top it still is a block. The estimate errs high, so a usual block is ended by its samples. */
-const BLOCK_BYTES_AIM = BLOCK_BYTES_MAX - EVENT_BYTES_MAX - 16 * 1024;
+const BLOCK_BYTES_WANTED = 0.8 * BLOCK_BYTES_MAX;
 
 interface MachineWork {
   readonly machineId: string;
@@ -52,11 +52,26 @@ export class Sealing {
       .get(machineId) as { machineRef: number; lastHash: Buffer } | undefined;
     // A machine gets its number with its first block; until the commit nobody else may give one.
     const machineRef = row?.machineRef ?? -1;
-    const sink = new BlockSink(
-      machineId,
-      row?.lastHash ?? Buffer.alloc(16),
-      this.#signalRefs.of(machineId, machineRef),
-    );
+    const hash = row?.lastHash ?? Buffer.alloc(16);
+    this.#done.push({ machineId, machineRef, blocks: this.#blocksOf(machineId, machineRef, hash) });
+    return this.#todo.length > 0;
+  }
+
+  /** What does not compress makes too large a block, which shows only when it is made: then smaller ones are tried. */
+  #blocksOf(machineId: string, machineRef: number, hash: Uint8Array): SealedBlock[] {
+    for (let share = 1; ; share /= 4) {
+      try {
+        const sink = new BlockSink(machineId, hash, this.#signalRefs.of(machineId, machineRef), share);
+        this.#feed(machineId, sink);
+        return sink.finish();
+      } catch (error) {
+        const isTooLarge = error instanceof BlockError && error.code === "limit";
+        if (!isTooLarge || share < 1 / BLOCK_SAMPLES_MAX) throw error;
+      }
+    }
+  }
+
+  #feed(machineId: string, sink: BlockSink): void {
     const decoders = new Map<number, MachineDecoder>();
     for (const chunk of this.#chunks) {
       let offset = chunk.firstOffset;
@@ -73,8 +88,6 @@ export class Sealing {
         offset += section.events;
       }
     }
-    this.#done.push({ machineId, machineRef, blocks: sink.finish() });
-    return this.#todo.length > 0;
   }
 
   /**
@@ -111,6 +124,7 @@ export class Sealing {
 class BlockSink implements SectionSink {
   readonly #machineId: string;
   readonly #refOf: (name: string) => number;
+  readonly #share: number;
   readonly #blocks: SealedBlock[] = [];
   readonly #rollup = new RollupBuilder();
   #rare: RareEntry[] = [];
@@ -126,7 +140,9 @@ class BlockSink implements SectionSink {
   #inBlock: number[] = [];
   #inRollup: number[] = [];
 
-  constructor(machineId: string, hash: Uint8Array, refOf: (name: string) => number) {
+  /** @param share of a block's bounds that one may fill */
+  constructor(machineId: string, hash: Uint8Array, refOf: (name: string) => number, share: number) {
+    this.#share = share;
     this.#machineId = machineId;
     this.#hash = hash;
     this.#refOf = refOf;
@@ -152,8 +168,11 @@ class BlockSink implements SectionSink {
     json: string | null,
   ): void {
     let builder = this.#builder as BlockBuilder;
-    const isFull = builder.samples >= BLOCK_SAMPLES_MAX || builder.events >= BLOCK_EVENTS_MAX;
-    if (isFull || builder.estimatedBytes >= BLOCK_BYTES_AIM) {
+    const isFull =
+      builder.samples >= BLOCK_SAMPLES_MAX * this.#share ||
+      builder.events >= BLOCK_EVENTS_MAX * this.#share ||
+      builder.estimatedBytes >= BLOCK_BYTES_WANTED * this.#share;
+    if (isFull && builder.events > 0) {
       this.#cut(this.#epoch);
       builder = this.#builder as BlockBuilder;
     }
@@ -181,7 +200,7 @@ class BlockSink implements SectionSink {
     (this.#builder as BlockBuilder).addSample(inBlock, value, statusCode, sourceMs, serverMs, receivedMs);
     if (receivedMs < this.#receivedMs.from) this.#receivedMs.from = receivedMs;
     if (receivedMs > this.#receivedMs.to) this.#receivedMs.to = receivedMs;
-    if (typeof value === "number") this.#rollup.add(this.#inRollup[signal] as number, receivedMs, value, statusCode);
+    this.#rollup.add(this.#inRollup[signal] as number, receivedMs, numberOf(value), statusCode);
   }
 
   finish(): SealedBlock[] {

@@ -46,6 +46,11 @@ export class ChainEncoder {
     return sections;
   }
 
+  /** Of the chunk so far. */
+  get bytes(): number {
+    return this.control.length + this.values.length;
+  }
+
   beginChunk(): void {
     this.control.clear();
     this.values.clear();
