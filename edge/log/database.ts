@@ -75,10 +75,11 @@ function prepare(database: Database.Database, path: string, offsetsFrom: number)
   database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   database.pragma(`journal_size_limit = ${CHECKPOINT_PAGES * 4096}`);
   if (versionOf(database) === NEWEST) return;
+  const isOld = versionOf(database) === 1;
   database
     .transaction(() => {
       // Two processes may come here together: whoever is second finds the work done.
-      const isOld = versionOf(database) === 1;
+      if (versionOf(database) === NEWEST) return;
       if (isOld) renameVersion1(database);
       for (const { version, path: sqlPath } of MIGRATIONS.filter((each) => each.version > versionOf(database))) {
         database.exec(readFileSync(sqlPath, "utf8"));
@@ -96,6 +97,10 @@ function prepare(database: Database.Database, path: string, offsetsFrom: number)
       }
     })
     .immediate();
+  if (!isOld) return;
+  // A file of version 1 gets the form in which space can be given back by being written anew, once.
+  database.pragma("auto_vacuum = INCREMENTAL");
+  database.exec("VACUUM");
 }
 
 function versionOf(database: Database.Database): number {
