@@ -37,6 +37,11 @@ export class Epochs {
     return this.#epochs[0]?.epoch ?? "";
   }
 
+  /** New events get no offset below it. */
+  get firstOffset(): number {
+    return this.#epochs[0]?.firstOffset ?? 0;
+  }
+
   of(offset: number): string {
     return this.#epochs.find(({ firstOffset }) => offset >= firstOffset)?.epoch ?? this.current;
   }

@@ -245,7 +245,11 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
     const freePages = freeBytes / 4_096;
     if (freePages <= Math.max(freePagesMax, freePagesMax === 0 ? 0 : fileBytes / 4_096 / 20)) return false;
     this.step("checkpoint");
-    this.database.pragma(`incremental_vacuum(${VACUUM_PAGES})`);
+    try {
+      this.database.pragma(`incremental_vacuum(${VACUUM_PAGES})`);
+    } catch (error) {
+      throw asLogError(error, this.path);
+    }
     this.step("checkpointed");
     return this.usage().freeBytes < freeBytes;
   }

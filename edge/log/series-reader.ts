@@ -1,6 +1,6 @@
 import type { DecodedColumn } from "../../cloud-sync/contract/block/decoded-block.ts";
 import type { BlockMeta, BlockStore } from "./block-store.ts";
-import { MINUTE_MS, readRollup } from "./rollup/rollup.ts";
+import { MINUTE_MS, type MinuteAggregate, readRollup } from "./rollup/rollup.ts";
 import { aggregateSlice, numberOf, type SeriesQuery, SeriesSink, type SeriesSlice } from "./series.ts";
 import { MachineDecoder } from "./tail/chain-decoder.ts";
 import { NOWHERE } from "./tail/event-sink.ts";
@@ -91,13 +91,16 @@ export class SeriesReader {
   #aggregates({ blockId, machineRef }: BlockMeta): SeriesSlice[] | undefined {
     const bytes = this.#blocks.rollupOf(blockId);
     if (!bytes) return undefined;
-    const { fromMs, toMs } = this.#query;
-    return this.#query.signals.flatMap((signal) => {
+    const { fromMs, toMs, signals } = this.#query;
+    const slices: SeriesSlice[] = [];
+    for (const signal of signals) {
       const ref = this.#blocks.signalRef(machineRef, signal);
-      const minutes = ref === undefined ? [] : (readRollup(bytes, ref).get(ref) ?? []);
+      const minutes = ref === undefined ? [] : minutesOf(bytes, ref);
+      if (!minutes) return undefined;
       const within = minutes.filter(({ minute }) => (minute + 1) * MINUTE_MS > fromMs && minute * MINUTE_MS < toMs);
-      return within.length > 0 ? [aggregateSlice(signal, within)] : [];
-    });
+      if (within.length > 0) slices.push(aggregateSlice(signal, within));
+    }
+    return slices;
   }
 
   #fresh(slices: SeriesSlice[]): boolean {
@@ -121,6 +124,15 @@ export class SeriesReader {
     }
     slices.push(...sink.take());
     return true;
+  }
+}
+
+/** undefined when the aggregates are damaged: the readings themselves may still be there. */
+function minutesOf(bytes: Uint8Array, ref: number): readonly MinuteAggregate[] | undefined {
+  try {
+    return readRollup(bytes, ref).get(ref) ?? [];
+  } catch {
+    return undefined;
   }
 }
 

@@ -94,7 +94,11 @@ export class SqliteLogWriter extends SqliteLogReader {
    */
   beginEpoch(cause: string): void {
     try {
-      this.write(() => this.epochs.begin(this.tail.head(), cause));
+      // Beyond every cursor as well: who stands there has seen numbers that the file has no more.
+      this.write(() => {
+        const offsets = this.cursors().map(({ offset }) => offset);
+        this.epochs.begin(Math.max(this.tail.head(), ...offsets), cause);
+      });
       this.forget();
     } catch (error) {
       throw asLogError(error, this.path);
@@ -200,7 +204,7 @@ export class SqliteLogWriter extends SqliteLogReader {
     this.refresh();
     const number = this.tail.lastChunk + 1;
     const { encoder, first: chain } = this.#chainFor(number);
-    const firstOffset = this.tail.head() + 1;
+    const firstOffset = Math.max(this.tail.head() + 1, this.epochs.firstOffset);
     const lastSeqs = new Map<string, number>();
     let events = 0;
     encoder.beginChunk();

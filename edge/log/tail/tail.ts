@@ -122,13 +122,14 @@ export class Tail {
   /** The same, whether another connection wrote or this one did. */
   reload(): void {
     const mark = this.#markStatement.get() as Mark;
+    const isFirst = this.#mark.sealedChunk < 0;
     const isSealed = mark.sealedChunk !== this.#mark.sealedChunk;
     if (isSealed) this.#sealed(mark);
     this.#mark = mark;
     this.#slotsBefore = this.#slotsKnown;
     this.#slotsKnown = mark.slots;
     // Where chunks lie depends on which slots were free, and a seal that this process has not seen freed some.
-    if (isSealed) this.#load();
+    if (isSealed) this.#load(isFirst);
     else while (this.#follow());
   }
 
@@ -201,28 +202,49 @@ export class Tail {
     if (this.#chunks.length === 0) this.#lastSlot = sealedSlot;
   }
 
-  /** Finds the chunks after the last one among all slots. */
-  #load(): void {
+  /** Finds the chunks after the last one among all slots; the first time, every slot is proved. */
+  #load(isFirst: boolean): void {
     const { lastChunk } = this;
-    const places = new Map<number, { parts: number; slots: (number | undefined)[] }>();
+    const places = new Map<number, { slots: number[]; bodies: (Uint8Array | undefined)[] }>();
+    const doubtful: number[] = [];
     let newest = lastChunk;
     for (const [slot, head] of this.#slots.heads().entries()) {
-      if (!head || head.chunk <= lastChunk || head.part >= head.parts) continue;
-      const place = places.get(head.chunk) ?? { parts: head.parts, slots: [] };
+      if (!isFirst && head && head.chunk <= lastChunk) continue;
+      const body = slotBody(this.#slots.read(slot) ?? EMPTY);
+      if (!head || !body || head.part >= head.parts) {
+        doubtful.push(head?.chunk ?? 0);
+        continue;
+      }
+      if (head.chunk <= lastChunk) continue;
+      const place = places.get(head.chunk) ?? {
+        slots: [],
+        bodies: Array.from({ length: head.parts }, () => undefined),
+      };
       place.slots[head.part] = slot;
+      place.bodies[head.part] = body;
       places.set(head.chunk, place);
       newest = Math.max(newest, head.chunk);
     }
+    newest = this.#newestOf(newest, doubtful, isFirst);
     for (let chunk = lastChunk + 1; chunk <= newest; chunk++) {
-      const place = places.get(chunk);
-      const slots = Array.from({ length: place?.parts ?? 0 }, (_, part) => place?.slots[part]);
-      const bodies = slots.map((slot) => slotBody(slot === undefined ? EMPTY : (this.#slots.read(slot) ?? EMPTY)));
+      const { slots, bodies } = places.get(chunk) ?? { slots: [], bodies: [] };
       this.#take(
         chunk,
         slots.filter((slot) => slot !== undefined),
         bodies,
       );
     }
+  }
+
+  /**
+   * The newest chunk, where damaged slots may be of later ones. Chunks have no holes, so that each damaged slot makes for one
+   * at most; the number that it gives is believed within that. One that says nothing may have been the last chunk: numbers
+   * given out must not be given out again, so one is taken to be lost.
+   */
+  #newestOf(newestSound: number, doubtful: readonly number[], isFirst: boolean): number {
+    const later = doubtful.filter((chunk) => chunk > newestSound && chunk <= newestSound + doubtful.length);
+    const isUnknown = doubtful.some((chunk) => chunk <= this.lastChunk || chunk > newestSound + doubtful.length);
+    return Math.max(newestSound + (isFirst && isUnknown && later.length === 0 ? 1 : 0), ...later);
   }
 
   /** The chunk after the last one, if it is there. */
