@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import type { NewEvent } from "../../cloud-sync/contract/event.ts";
 import { type EdgeError, messageOf } from "../kernel/errors.ts";
 import { asLogError } from "./database.ts";
-import type { EventLog } from "./event-log.ts";
+import type { EventLog, LogReader } from "./event-log.ts";
 import { alarmOf, type LogOptions, SqliteLog } from "./log.ts";
 import { LogFacade } from "./log-facade.ts";
 import { setAside } from "./recovery/set-aside.ts";
@@ -71,6 +71,10 @@ class HealingLog extends LogFacade implements EventLog {
       if (!this.#heal(error, log)) throw error;
       return work(this.#log);
     }
+  }
+
+  protected recovers(error: unknown, failed: LogReader): boolean {
+    return failed instanceof SqliteLog && this.#heal(error, failed);
   }
 
   /** True when the file was damaged and a new one has taken its place. */

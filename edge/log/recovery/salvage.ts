@@ -202,10 +202,7 @@ class Rebuild {
     for (const id of ids) this.#block(data.get(id) as Buffer);
     for (const [firstOffset, epoch] of epochs) this.#epochs.set(epoch, firstOffset);
     const sealedEnd = this.#groupEnd;
-    for (const events of this.#fresh(slots)) {
-      const hash = this.#stream(events[0]?.machineId ?? "").hash;
-      this.#block(encodeBlock(events, hash));
-    }
+    for (const events of this.#fresh(slots)) this.#encode(events);
     for (const event of kept) this.#kept(event);
     for (const [machineId, lastSeq] of lastSeqs) this.#missingEnd(machineId, lastSeq);
     const head = Math.max(sealedEnd, this.#groupEnd, slots.headSeen, ...kept.map(({ offset }) => offset));
@@ -237,6 +234,19 @@ class Rebuild {
         run.push(event);
       }
       if (run.length > 0) yield run;
+    }
+  }
+
+  /** Makes blocks of a run of events, of as many as one takes. An event that none takes is lost: the next block's hole says so. */
+  #encode(events: readonly StoredEvent[]): void {
+    try {
+      this.#block(encodeBlock(events, this.#stream(events[0]?.machineId ?? "").hash));
+    } catch (error) {
+      if (!(error instanceof BlockError) || error.code !== "limit") throw error;
+      if (events.length < 2) return;
+      const half = events.length >> 1;
+      this.#encode(events.slice(0, half));
+      this.#encode(events.slice(half));
     }
   }
 
