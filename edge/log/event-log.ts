@@ -96,10 +96,18 @@ export interface EventLog extends LogReader {
   seal(): void;
   /**
    * One bounded piece of the work that keeps the log in order: clock, sealing, quota and age, space given back, damage.
-   * True while there is more to do at once. One process of those that share a file does it (keep/keeper.ts).
+   * True while there is more to do at once. One process of those that share a file does it (keep/keeper.ts), which seals
+   * by `sealAside` and leaves it out here.
    * @throws EdgeError LOG_FULL, LOG_UNAVAILABLE, LOG_CORRUPT: nothing has changed, and it may be called again
    */
-  maintain(): boolean;
+  maintain(seals?: boolean): boolean;
+  /** Whether so much waits, or for so long, that it should be sealed. */
+  isSealDue(): boolean;
+  /**
+   * Seals what waits, the encoding in a thread of its own, appends going on meanwhile. Ends without a change on abort.
+   * @throws EdgeError LOG_FULL, LOG_UNAVAILABLE: nothing has changed, and it may be called again
+   */
+  sealAside(signal: AbortSignal): Promise<void>;
   /** Commits what waits, then closes. */
   close(): void;
 }

@@ -59,8 +59,21 @@ class HealingLog extends LogFacade implements EventLog {
     this.#guarded((log) => log.seal());
   }
 
-  maintain(): boolean {
-    return this.#guarded((log) => log.maintain());
+  maintain(seals?: boolean): boolean {
+    return this.#guarded((log) => log.maintain(seals));
+  }
+
+  isSealDue(): boolean {
+    return this.#guarded((log) => log.isSealDue());
+  }
+
+  async sealAside(signal: AbortSignal): Promise<void> {
+    const log = this.#log;
+    try {
+      await log.sealAside(signal);
+    } catch (error) {
+      if (!this.#heal(error, log)) throw error;
+    }
   }
 
   #guarded<T>(work: (log: SqliteLog) => T): T {

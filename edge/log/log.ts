@@ -5,7 +5,9 @@ import { asLogError } from "./database.ts";
 import type { EventLog } from "./event-log.ts";
 import { Bounds, type BoundsOptions } from "./keep/bounds.ts";
 import { Shedder } from "./keep/shed.ts";
-import { Sealing } from "./seal/sealer.ts";
+import { commitSeal } from "./seal/commit-seal.ts";
+import { encodeAside } from "./seal/encode-aside.ts";
+import { type MachineWork, SealEncoder } from "./seal/seal-encoder.ts";
 import type { TailChunk } from "./tail/tail.ts";
 import { SqliteLogWriter, type WriterOptions } from "./writer.ts";
 
@@ -33,7 +35,7 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
   readonly #sealIntervalMs: number;
   readonly #bounds: Bounds;
   readonly #clockWatch: ClockWatch;
-  #sealing: Sealing | undefined;
+  #sealing: { readonly encoder: SealEncoder; readonly works: MachineWork[] } | undefined;
   #scrubbed = 0;
   #isExpiryDue = true;
   #jumps: ClockJump[] = [];
@@ -78,35 +80,68 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
   sealStep(isLast = false): boolean {
     try {
       if (!this.#sealing) {
-        this.step("close");
-        this.write(() => {
-          const last = this.tail.lastChunk;
-          if (this.tail.closedChunk > this.tail.sealedChunk || last === this.tail.sealedChunk) return;
-          this.blocks.statement("UPDATE mark SET closed_chunk = ?").run(last);
-        });
-        this.read(() => this.tail.reload());
-        if (this.tail.closedChunk <= this.tail.sealedChunk) return false;
-        this.#sealing = new Sealing(this.database, this.tail, (offset) => this.epochs.of(offset));
+        if (!this.#close()) return false;
+        const encoder = new SealEncoder(this.database, this.tail, (offset) => this.epochs.of(offset));
+        this.#sealing = { encoder, works: [] };
         return true;
       }
-      if (this.#sealing.step()) return true;
-      const sealing = this.#sealing;
+      const { encoder, works } = this.#sealing;
+      const work = encoder.next();
+      if (work) {
+        works.push(work);
+        return true;
+      }
       this.#sealing = undefined;
-      this.step("seal");
-      this.write(() => {
-        sealing.commit(this.tail, this.runMs(), isLast);
-        this.step("sealing");
-      });
-      // When another process has sealed meanwhile, it has counted the time as well.
-      this.runSaved();
-      this.step("sealed");
-      this.read(() => this.tail.reload());
+      this.#commitSeal(encoder.closedChunk, works, isLast);
       return false;
     } catch (error) {
       this.#sealing = undefined;
       this.forget();
       throw asLogError(error, this.path);
     }
+  }
+
+  /**
+   * Seals what waits, the encoding in a thread of its own; appends go on meanwhile. Ends without a change on abort.
+   * @throws EdgeError LOG_FULL, LOG_UNAVAILABLE: nothing has changed, and it may be called again
+   */
+  async sealAside(signal: AbortSignal): Promise<void> {
+    try {
+      if (signal.aborted || !this.#close()) return;
+      const { closedChunk } = this.tail;
+      const works = await encodeAside(this.path, closedChunk, signal);
+      if (works === undefined || this.isClosed) return;
+      this.#commitSeal(closedChunk, works, false);
+      this.#isExpiryDue = true;
+    } catch (error) {
+      this.forget();
+      throw asLogError(error, this.path);
+    }
+  }
+
+  /** Draws the line up to which is sealed; false when there is nothing to seal. */
+  #close(): boolean {
+    this.step("close");
+    this.write(() => {
+      const last = this.tail.lastChunk;
+      if (this.tail.closedChunk > this.tail.sealedChunk || last === this.tail.sealedChunk) return;
+      this.blocks.statement("UPDATE mark SET closed_chunk = ?").run(last);
+    });
+    this.read(() => this.tail.reload());
+    return this.tail.closedChunk > this.tail.sealedChunk;
+  }
+
+  #commitSeal(closedChunk: number, works: readonly MachineWork[], isLast: boolean): void {
+    this.step("seal");
+    this.write(() => {
+      const { database, tail, epochs } = this;
+      commitSeal({ database, tail, epochs, runMs: this.runMs(), isLast }, closedChunk, works);
+      this.step("sealing");
+    });
+    // When another process has sealed meanwhile, it has counted the time as well.
+    this.runSaved();
+    this.step("sealed");
+    this.read(() => this.tail.reload());
   }
 
   /** Seals all that is there now, in one go, and gives back the space that nothing needs. */
@@ -150,11 +185,11 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
    * @returns true while there is more to do at once
    * @throws EdgeError LOG_FULL, LOG_UNAVAILABLE, LOG_CORRUPT; nothing has changed, and it may be called again
    */
-  maintain(): boolean {
+  maintain(seals = true): boolean {
     try {
       // Room first: a log whose disk is full could not seal.
       if (this.#recordJump() || this.#makeRoom()) return true;
-      if (this.isSealDue()) {
+      if (seals && this.isSealDue()) {
         const more = this.sealStep();
         if (!more) this.#isExpiryDue = true;
         return more;

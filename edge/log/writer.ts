@@ -75,6 +75,10 @@ export class SqliteLogWriter extends SqliteLogReader {
     });
   }
 
+  protected get isClosed(): boolean {
+    return this.#closed;
+  }
+
   saveCursor(name: string, offset: number): void {
     if (this.#closed) throw new EdgeError("LOG_CLOSED", "the log is closed");
     try {

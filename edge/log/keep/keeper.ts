@@ -11,7 +11,7 @@ const ROUND_MS = 1_000;
 const RETRY_MS = 5_000;
 
 export interface KeeperOptions {
-  readonly log: Pick<EventLog, "maintain">;
+  readonly log: Pick<EventLog, "maintain" | "isSealDue" | "sealAside">;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -32,7 +32,8 @@ export class LogKeeper implements Component {
     while (!signal.aborted) {
       let pauseMs = ROUND_MS;
       try {
-        while (!signal.aborted && log.maintain()) await yieldToLoop();
+        while (!signal.aborted && log.maintain(false)) await yieldToLoop();
+        if (!signal.aborted && log.isSealDue()) await log.sealAside(signal);
         failures.recovered();
       } catch (error) {
         if (!(error instanceof EdgeError) || error.retry === "never") throw error;

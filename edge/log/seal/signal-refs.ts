@@ -12,37 +12,10 @@ export function readNames(database: Database.Database, machineRef: number): stri
   return JSON.parse(zstdDecompressSync(bytes, { maxOutputLength: NAMES_BYTES_MAX }).toString("utf8")) as string[];
 }
 
-/** Numbers of signals in roll-ups; new ones are given out while sealing and saved with it. */
-export class SignalRefs {
-  readonly #database: Database.Database;
-  readonly #byMachine = new Map<string, { readonly refs: Map<string, number>; readonly saved: number }>();
-
-  constructor(database: Database.Database) {
-    this.#database = database;
-  }
-
-  /** @param machineRef negative for a machine that has none yet */
-  of(machineId: string, machineRef: number): (name: string) => number {
-    const names = readNames(this.#database, machineRef);
-    const refs = new Map(names.map((name, ref) => [name, ref]));
-    this.#byMachine.set(machineId, { refs, saved: refs.size });
-    return (name) => {
-      let ref = refs.get(name);
-      if (ref === undefined) {
-        ref = refs.size;
-        refs.set(name, ref);
-      }
-      return ref;
-    };
-  }
-
-  save(machineId: string, machineRef: number): void {
-    const known = this.#byMachine.get(machineId);
-    if (!known || known.refs.size === known.saved) return;
-    this.#database
-      .prepare(`
-        INSERT INTO signal (machine_ref, names) VALUES (?, ?)
-        ON CONFLICT (machine_ref) DO UPDATE SET names = excluded.names`)
-      .run(machineRef, zstdCompressSync(Buffer.from(JSON.stringify([...known.refs.keys()]))));
-  }
+export function saveNames(database: Database.Database, machineRef: number, names: readonly string[]): void {
+  database
+    .prepare(`
+      INSERT INTO signal (machine_ref, names) VALUES (?, ?)
+      ON CONFLICT (machine_ref) DO UPDATE SET names = excluded.names`)
+    .run(machineRef, zstdCompressSync(Buffer.from(JSON.stringify(names))));
 }
