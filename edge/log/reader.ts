@@ -41,9 +41,14 @@ export class SqliteLogReader implements LogReader {
   constructor(database: Database.Database, path: string) {
     this.database = database;
     this.path = path;
-    this.epochs = new Epochs(database);
-    this.tail = new Tail(database);
-    this.blocks = new BlockStore(database);
+    try {
+      this.epochs = new Epochs(database);
+      this.tail = new Tail(database);
+      this.blocks = new BlockStore(database);
+    } catch (error) {
+      database.close();
+      throw asLogError(error, path);
+    }
     this.#tailReader = new TailReader(this.tail, (offset) => this.epochs.of(offset));
     this.#snapshot = database.transaction((work) => work());
     this.news = new NewsWatch(() => this.head());

@@ -92,12 +92,16 @@ export class SlotTable {
   }
 
   read(slot: number): Uint8Array | undefined {
-    return this.#read.get(slot) as Uint8Array | undefined;
+    const data = this.#read.get(slot);
+    return data instanceof Uint8Array ? data : undefined;
   }
 
-  /** Heads of all slots, by slot; undefined for one whose head is damaged. */
-  heads(): (SlotHead | undefined)[] {
-    return (this.#heads.all() as [number, Uint8Array][]).map(([, data]) => slotHead(data));
+  /** Heads of all slots; undefined for one whose head is damaged, or that is no blob any more. */
+  heads(): [slot: number, head: SlotHead | undefined][] {
+    return (this.#heads.all() as [number, unknown][]).map(([slot, data]) => [
+      slot,
+      data instanceof Uint8Array ? slotHead(data) : undefined,
+    ]);
   }
 
   write(slot: number, data: Buffer, isNew: boolean): void {

@@ -201,7 +201,7 @@ export class Tail {
     const places = new Map<number, { slots: number[]; bodies: (Uint8Array | undefined)[] }>();
     const doubtful: number[] = [];
     let newest = lastChunk;
-    for (const [slot, head] of this.#slots.heads().entries()) {
+    for (const [slot, head] of this.#slots.heads()) {
       if (!isFirst && head && head.chunk <= lastChunk) continue;
       const body = slotBody(this.#slots.read(slot) ?? EMPTY);
       if (!head || !body || head.part >= head.parts) {
