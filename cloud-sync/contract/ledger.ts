@@ -44,8 +44,8 @@ export function ledgerFaults(ranges: readonly LedgerRange[]): string[] {
   const faults: string[] = [];
   for (const [machineId, own] of Map.groupBy(ranges, (range) => range.machineId)) {
     let last: LedgerRange | undefined;
+    let expected = 1;
     for (const range of own.toSorted((a, b) => a.firstSeq - b.firstSeq)) {
-      const expected = last === undefined ? 1 : last.lastSeq + 1;
       const name = `${machineId} ${range.firstSeq}–${range.lastSeq}`;
       if (range.firstSeq > expected) faults.push(`${machineId} ${expected}–${range.firstSeq - 1}: nobody knows`);
       if (range.firstSeq < expected) faults.push(`${name}: is here twice, from ${range.firstSeq} on`);
@@ -53,6 +53,7 @@ export function ledgerFaults(ranges: readonly LedgerRange[]): string[] {
       if (isChained && last?.hash !== range.previousHash)
         faults.push(`${name}: does not follow on the block before it`);
       last = range;
+      expected = Math.max(expected, range.lastSeq + 1);
     }
   }
   return faults;
@@ -82,16 +83,19 @@ function holes(
 ): LedgerDifference[] {
   const found: LedgerDifference[] = [];
   const other = lacks.toSorted((a, b) => a.firstSeq - b.firstSeq);
-  for (const { epoch, machineId, firstSeq, lastSeq, state } of has) {
+  let begin = 0;
+  for (const { epoch, machineId, firstSeq, lastSeq, state } of has.toSorted((a, b) => a.firstSeq - b.firstSeq)) {
+    while ((other[begin]?.lastSeq ?? firstSeq) < firstSeq) begin++;
     if (!HERE.has(state)) continue;
     let seq = firstSeq;
     const add = (last: number, why: LedgerState | undefined): void => {
       if (last >= seq) found.push({ epoch, machineId, firstSeq: seq, lastSeq: last, kind, why });
       seq = Math.max(seq, last + 1);
     };
-    for (const range of other) {
-      if (range.lastSeq < seq || seq > lastSeq) continue;
+    for (let at = begin; at < other.length; at++) {
+      const range = other[at] as LedgerRange;
       if (range.firstSeq > lastSeq) break;
+      if (range.lastSeq < seq || seq > lastSeq) continue;
       add(range.firstSeq - 1, undefined);
       if (HERE.has(range.state)) seq = Math.max(seq, range.lastSeq + 1);
       else add(Math.min(range.lastSeq, lastSeq), range.state);
@@ -102,7 +106,9 @@ function holes(
 }
 
 function altered(ours: readonly LedgerRange[], theirs: readonly LedgerRange[]): LedgerDifference[] {
-  const hashes = new Map(theirs.map(({ firstSeq, lastSeq, hash }) => [`${firstSeq}-${lastSeq}`, hash]));
+  // What is no longer here on one side is missing there, whatever hash it had.
+  const here = theirs.filter(({ state }) => HERE.has(state));
+  const hashes = new Map(here.map(({ firstSeq, lastSeq, hash }) => [`${firstSeq}-${lastSeq}`, hash]));
   return ours.flatMap(({ epoch, machineId, firstSeq, lastSeq, hash, state }) => {
     const other = hashes.get(`${firstSeq}-${lastSeq}`) ?? "";
     if (!HERE.has(state) || hash === "" || other === "" || other === hash) return [];

@@ -19,3 +19,14 @@ export interface Sample {
   /** When this box received it, by this box's clock. */
   readonly receivedTimestampMs: number;
 }
+
+/** A value larger than this is not stored: an event has to fit into one message of a hub. */
+export const VALUE_BYTES_MAX = 64 * 1024;
+
+/** Bytes that a value takes beyond a plain number or flag: of texts in UTF-8, of arrays nine for each element. */
+export function largeBytesOf(value: SampleValue): number {
+  if (typeof value === "string") return value.length < 64 ? value.length : Buffer.byteLength(value);
+  if (typeof value === "bigint") return value > -(2n ** 64n) && value < 2n ** 64n ? 0 : value.toString().length;
+  if (typeof value !== "object" || value === null) return 0;
+  return value.reduce((sum: number, element) => sum + 9 + largeBytesOf(element), 0);
+}

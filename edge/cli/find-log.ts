@@ -39,6 +39,17 @@ export async function findLog(cli: Cli, options: LogOptions): Promise<string> {
   });
 }
 
+/**
+ * Path of the log that is meant, whether it is there or not: what the options or ./tailstock.yaml name, else the first that
+ * findLog finds.
+ */
+export async function logPathFor(cli: Cli, options: LogOptions): Promise<string> {
+  const paths = await candidates(cli, options);
+  const first = paths[0] ?? resolve(cli.cwd, LOG_NAME);
+  if (existsSync(resolve(cli.cwd, CONFIG_NAME))) return first;
+  return paths.find((path) => existsSync(path)) ?? first;
+}
+
 async function candidates(cli: Cli, { log, data, config }: LogOptions): Promise<string[]> {
   const at = (...parts: string[]): string => resolve(cli.cwd, ...parts);
   if (log !== undefined) return [at(log)];

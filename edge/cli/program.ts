@@ -6,6 +6,7 @@ import { browseCommand } from "./commands/browse.ts";
 import { certsCommand } from "./commands/certs.ts";
 import { configCommand } from "./commands/config.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { logCommand } from "./commands/log.ts";
 import { machinesCommand } from "./commands/machines.ts";
 import { readCommand } from "./commands/read.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -19,6 +20,7 @@ Examples:
   tailstock up -c tailstock.yaml                             poll one's own machines
   tailstock status                                           also when nothing runs: it reads the log
   tailstock tail mill-01 --signal spindleSpeed --since 5m
+  tailstock log simulate-outage 72h                          is there room for a long outage?
   tailstock browse opc.tcp://192.168.1.20:4840 --depth 3
   tailstock read modbus+tcp://192.168.1.30 holding:100x4 --expect 55.2
 
@@ -45,6 +47,7 @@ export function createProgram(cli: Cli): Command {
     readCommand,
     browseCommand,
     certsCommand,
+    logCommand,
     configCommand,
   ]) {
     program.addCommand(make(cli));

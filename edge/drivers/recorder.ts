@@ -1,9 +1,10 @@
 import type { Logger } from "pino";
 import type { GapData, NewEvent, TelemetrySample } from "../../cloud-sync/contract/event.ts";
-import type { Sample } from "../../cloud-sync/contract/sample.ts";
+import { largeBytesOf, type Sample, VALUE_BYTES_MAX } from "../../cloud-sync/contract/sample.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Component } from "../kernel/component.ts";
 import { EdgeError, messageOf } from "../kernel/errors.ts";
+import { StatusCode } from "../kernel/status-code.ts";
 import type { EventLog } from "../log/event-log.ts";
 
 /** Samples kept in memory while the log can't take them: half a minute of 10,000 signals at 1 Hz. */
@@ -33,6 +34,8 @@ export class Recorder implements Component {
   #open = new Map<string, TelemetrySample[]>();
   /** Chunks that the log refused, oldest first; they go with the next tick. */
   #refused: Chunk[] = [];
+  /** Bytes of texts and arrays among what is open, by machine. */
+  #largeBytes = new Map<string, number>();
   #waiting = 0;
   #lost = new Map<string, GapData>();
   #trouble: string | undefined;
@@ -52,10 +55,29 @@ export class Recorder implements Component {
         open = [];
         this.#open.set(machineId, open);
       }
-      open.push(sample);
+      if (typeof sample.value !== "object" && typeof sample.value !== "string") open.push(sample);
+      else this.#acceptLarge(open, sample);
     }
     this.#waiting += samples.length;
     if (this.#waiting > this.#waitingMax) this.#shed();
+  }
+
+  /** Texts and arrays, which may be too large to be stored: then the sample says so instead of its value. */
+  #acceptLarge(open: TelemetrySample[], sample: Sample): void {
+    const bytes = largeBytesOf(sample.value);
+    if (bytes > VALUE_BYTES_MAX) {
+      open.push({ ...sample, value: null, statusCode: StatusCode.BadEncodingLimitsExceeded });
+      return;
+    }
+    const { machineId } = sample;
+    const large = (this.#largeBytes.get(machineId) ?? 0) + bytes;
+    this.#largeBytes.set(machineId, large);
+    if (large > VALUE_BYTES_MAX && bytes > 0 && open.length > 0) {
+      // Together they might not fit into one event.
+      this.#refused.push({ machineId, samples: open });
+      this.#open.set(machineId, [sample]);
+      this.#largeBytes.set(machineId, bytes);
+    } else open.push(sample);
   }
 
   async run(signal: AbortSignal, ready: () => void): Promise<void> {
@@ -71,6 +93,7 @@ export class Recorder implements Component {
     const chunks = this.#refused;
     for (const [machineId, samples] of this.#open) chunks.push({ machineId, samples });
     this.#open = new Map();
+    this.#largeBytes.clear();
     this.#refused = [];
     if (chunks.length === 0) return;
     const lost = this.#lost;

@@ -13,6 +13,7 @@ export const StatusCode = {
   BadCommunicationError: 0x80050000,
   BadEncodingError: 0x80060000,
   BadDecodingError: 0x80070000,
+  BadEncodingLimitsExceeded: 0x80080000,
   BadTimeout: 0x800a0000,
   BadServerNotConnected: 0x800d0000,
   BadServerHalted: 0x800e0000,

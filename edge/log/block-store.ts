@@ -4,6 +4,7 @@ import { BlockError } from "../../cloud-sync/contract/block/block-error.ts";
 import type { DecodedBlock } from "../../cloud-sync/contract/block/decoded-block.ts";
 import type { EventType, StoredEvent } from "../../cloud-sync/contract/event.ts";
 import type { StoredBlock } from "./event-log.ts";
+import { readNames } from "./seal/signal-refs.ts";
 
 export interface BlockMeta {
   readonly blockId: number;
@@ -46,6 +47,7 @@ export class BlockStore {
   readonly damaged = new Set<number>();
   readonly #database: Database.Database;
   readonly #statements = new Map<string, Database.Statement>();
+  readonly #names = new Map<number, string[]>();
   readonly #decoded = new Map<number, DecodedBlock>();
   #decodedSamples = 0;
   #group: { groupNo: number; wholeIds: string; order: readonly GroupEntry[] } | undefined;
@@ -80,7 +82,9 @@ export class BlockStore {
   }
 
   bytesOf(blockId: number): Buffer | undefined {
-    return this.statement("SELECT data FROM block_data WHERE block_id = ?").pluck().get(blockId) as Buffer | undefined;
+    return (this.statement("SELECT data FROM block_data WHERE block_id = ?").pluck().get(blockId) ?? undefined) as
+      | Buffer
+      | undefined;
   }
 
   /** undefined when its bytes are damaged, or gone by now. */
@@ -231,14 +235,20 @@ export class BlockStore {
   }
 
   rollupOf(blockId: number): Buffer | undefined {
-    return this.statement("SELECT data FROM rollup WHERE block_id = ?").pluck().get(blockId) as Buffer | undefined;
+    return (this.statement("SELECT rollup FROM block_data WHERE block_id = ?").pluck().get(blockId) ?? undefined) as
+      | Buffer
+      | undefined;
   }
 
   /** A signal's number in the machine's roll-ups. */
   signalRef(machineRef: number, name: string): number | undefined {
-    return this.statement("SELECT signal_ref FROM signal WHERE machine_ref = ? AND name = ?")
-      .pluck()
-      .get(machineRef, name) as number | undefined;
+    let names = this.#names.get(machineRef);
+    if (!names?.includes(name)) {
+      names = readNames(this.#database, machineRef);
+      this.#names.set(machineRef, names);
+    }
+    const ref = names.indexOf(name);
+    return ref < 0 ? undefined : ref;
   }
 
   lastSeq(machineRef: number): number {

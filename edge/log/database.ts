@@ -49,6 +49,20 @@ export function openDatabase(
   }
 }
 
+/** Makes a log that nobody has open one file, without a write-ahead log: it can then be read from where nothing can be written. */
+export function toSingleFile(path: string): void {
+  try {
+    const database = new Database(path, { fileMustExist: true });
+    try {
+      database.pragma("journal_mode = DELETE");
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    throw asLogError(error, path);
+  }
+}
+
 function prepare(database: Database.Database, path: string, offsetsFrom: number): void {
   checkVersion(database, path, { exact: false });
   if (versionOf(database) === 0) {
@@ -61,10 +75,11 @@ function prepare(database: Database.Database, path: string, offsetsFrom: number)
   database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   database.pragma(`journal_size_limit = ${CHECKPOINT_PAGES * 4096}`);
   if (versionOf(database) === NEWEST) return;
+  const isOld = versionOf(database) === 1;
   database
     .transaction(() => {
       // Two processes may come here together: whoever is second finds the work done.
-      const isOld = versionOf(database) === 1;
+      if (versionOf(database) === NEWEST) return;
       if (isOld) renameVersion1(database);
       for (const { version, path: sqlPath } of MIGRATIONS.filter((each) => each.version > versionOf(database))) {
         database.exec(readFileSync(sqlPath, "utf8"));
@@ -82,6 +97,10 @@ function prepare(database: Database.Database, path: string, offsetsFrom: number)
       }
     })
     .immediate();
+  if (!isOld) return;
+  // A file of version 1 gets the form in which space can be given back by being written anew, once.
+  database.pragma("auto_vacuum = INCREMENTAL");
+  database.exec("VACUUM");
 }
 
 function versionOf(database: Database.Database): number {
@@ -123,7 +142,7 @@ function checkVersion(database: Database.Database, path: string, { exact }: { ex
 export function asLogError(error: unknown, path: string): EdgeError {
   if (error instanceof EdgeError) return error;
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  // A shared-memory file that can't grow is a full disk, too.
+  // The second: the index of the write-ahead log, which lies on the same disk, can't grow.
   if (code === "SQLITE_FULL" || code === "SQLITE_IOERR_SHMSIZE") {
     return new EdgeError("LOG_FULL", `the disk of the log at ${path} is full`, {
       cause: error,

@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { EdgeError } from "../kernel/errors.ts";
+import { asLogError } from "./database.ts";
 import type { LogReader } from "./event-log.ts";
 import { LogFacade } from "./log-facade.ts";
 import { openLogReader } from "./reader.ts";
@@ -21,6 +22,12 @@ class FollowingReader extends LogFacade {
 
   protected get isClosed(): boolean {
     return this.#isClosed;
+  }
+
+  protected recovers(error: unknown, failed: LogReader): boolean {
+    if (this.#isClosed || asLogError(error, this.path).code !== "LOG_CORRUPT") return false;
+    this.#lookedMs = Number.NEGATIVE_INFINITY;
+    return this.inner !== failed;
   }
 
   protected get inner(): LogReader {

@@ -3,8 +3,9 @@ import { basename } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { NewEvent } from "../../cloud-sync/contract/event.ts";
-import { EdgeError, messageOf } from "../kernel/errors.ts";
-import type { EventLog } from "./event-log.ts";
+import { type EdgeError, messageOf } from "../kernel/errors.ts";
+import { asLogError } from "./database.ts";
+import type { EventLog, LogReader } from "./event-log.ts";
 import { alarmOf, type LogOptions, SqliteLog } from "./log.ts";
 import { LogFacade } from "./log-facade.ts";
 import { setAside } from "./recovery/set-aside.ts";
@@ -72,9 +73,13 @@ class HealingLog extends LogFacade implements EventLog {
     }
   }
 
+  protected recovers(error: unknown, failed: LogReader): boolean {
+    return failed instanceof SqliteLog && this.#heal(error, failed);
+  }
+
   /** True when the file was damaged and a new one has taken its place. */
   #heal(error: unknown, failed: SqliteLog): boolean {
-    if (!(error instanceof EdgeError) || error.code !== "LOG_CORRUPT" || this.#isClosed) return false;
+    if (this.#isClosed || asLogError(error, this.path).code !== "LOG_CORRUPT") return false;
     // Of several appends that fail together the first one heals.
     if (this.#log !== failed) return true;
     const offsetsFrom = Math.max(headOf(failed), this.#options.clock.nowMs());
@@ -142,8 +147,9 @@ export async function openHealingLog(options: HealingOptions): Promise<EventLog>
   try {
     log = new SqliteLog(options);
     log.head();
-  } catch (error) {
-    if (!(error instanceof EdgeError) || !isDamagedLog(error, path)) throw error;
+  } catch (cause) {
+    const error = asLogError(cause, path);
+    if (!isDamagedLog(error, path)) throw error;
     return new HealingLog(options, replace(options, messageOf(error), Math.floor(clock.nowMs())));
   }
   markAsOurs(path);

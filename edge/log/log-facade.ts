@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { EventType, StoredEvent } from "../../cloud-sync/contract/event.ts";
 import type { LedgerRange } from "../../cloud-sync/contract/ledger.ts";
 import type { LogReader, ReadOptions, StoredBlock } from "./event-log.ts";
@@ -22,15 +23,15 @@ export abstract class LogFacade implements LogReader {
   }
 
   head(): number {
-    return this.inner.head();
+    return this.#try((log) => log.head());
   }
 
   readAfter(offset: number, options: ReadOptions): StoredEvent[] {
-    return this.inner.readAfter(offset, options);
+    return this.#try((log) => log.readAfter(offset, options));
   }
 
   readStream(machineId: string, seq: number, options: ReadOptions): StoredEvent[] {
-    return this.inner.readStream(machineId, seq, options);
+    return this.#try((log) => log.readStream(machineId, seq, options));
   }
 
   readTime(
@@ -39,7 +40,7 @@ export abstract class LogFacade implements LogReader {
     toMs: number,
     options: ReadOptions & { afterSeq?: number },
   ): StoredEvent[] {
-    return this.inner.readTime(machineId, fromMs, toMs, options);
+    return this.#try((log) => log.readTime(machineId, fromMs, toMs, options));
   }
 
   readSeries(query: SeriesQuery): Generator<SeriesSlice[], void> {
@@ -47,45 +48,65 @@ export abstract class LogFacade implements LogReader {
   }
 
   readBlocks(offset: number, options: { limitBytes: number }): StoredBlock[] {
-    return this.inner.readBlocks(offset, options);
+    return this.#try((log) => log.readBlocks(offset, options));
   }
 
   latest(machineId: string, type: EventType): StoredEvent | undefined {
-    return this.inner.latest(machineId, type);
+    return this.#try((log) => log.latest(machineId, type));
   }
 
   streams(): { machineId: string; lastSeq: number; firstSeq: number }[] {
-    return this.inner.streams();
+    return this.#try((log) => log.streams());
   }
 
   ledger(machineId?: string): LedgerRange[] {
-    return this.inner.ledger(machineId);
+    return this.#try((log) => log.ledger(machineId));
   }
 
   cursor(name: string): number {
-    return this.inner.cursor(name);
+    return this.#try((log) => log.cursor(name));
   }
 
   cursors(): { name: string; offset: number; updatedMs: number }[] {
-    return this.inner.cursors();
+    return this.#try((log) => log.cursors());
   }
 
   usage(): LogUsage {
-    return this.inner.usage();
+    return this.#try((log) => log.usage());
   }
 
   sizeBytes(): number {
-    return this.inner.sizeBytes();
+    return this.#try((log) => log.sizeBytes());
   }
 
   async waitPast(offset: number, signal: AbortSignal): Promise<boolean> {
     while (!signal.aborted) {
       const { inner } = this;
-      if (await inner.waitPast(offset, AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]))) return true;
-      if (inner === this.inner && this.isClosed) return false;
+      try {
+        if (await inner.waitPast(offset, AbortSignal.any([signal, AbortSignal.timeout(LOOK_MS)]))) return true;
+        if (inner === this.inner && this.isClosed) return false;
+      } catch (error) {
+        if (this.recovers(error, inner)) continue;
+        // Between the damage and the new file.
+        await delay(LOOK_MS, undefined, { signal }).catch(() => undefined);
+        if (!this.recovers(error, inner)) throw error;
+      }
     }
     return false;
   }
+
+  #try<T>(work: (log: LogReader) => T): T {
+    const { inner } = this;
+    try {
+      return work(inner);
+    } catch (error) {
+      if (!this.recovers(error, inner)) throw error;
+      return work(this.inner);
+    }
+  }
+
+  /** True when another file has taken the place of the one that `failed` reads, so that it is worth trying again. */
+  protected abstract recovers(error: unknown, failed: LogReader): boolean;
 
   protected abstract get isClosed(): boolean;
   abstract close(): void;

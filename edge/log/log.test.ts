@@ -242,15 +242,23 @@ describe("the log", () => {
     // SQLite's own limit stands in for the disk's: the same SQLITE_FULL at the same places.
     const { database } = log as unknown as { database: Database.Database };
     const pages = database.pragma("page_count", { simple: true }) as number;
-    database.pragma(`max_page_count = ${pages + 4}`);
-    await expect(log.append([telemetryOf("a/2", [sampleOf("x", 1)]), big("b")], "now")).rejects.toMatchObject({
-      code: "LOG_FULL",
-    });
-    expect(log.head()).toBe(1);
-    expect(log.streams().map(({ machineId }) => machineId)).toEqual(["a/1"]);
+    database.pragma(`max_page_count = ${pages}`);
+    // What room there still is within the file is used; then the log refuses.
+    let refused: unknown;
+    let stored = 1;
+    for (; refused === undefined && stored < 40; stored++) {
+      await log.append([telemetryOf("a/2", [sampleOf("x", 1)]), big("b")], "now").catch((error) => (refused = error));
+    }
+    expect(refused).toMatchObject({ code: "LOG_FULL" });
+    const head = log.head();
+    const seqs = log.readStream("a/1", 0, { limitEvents: 99 }).map(({ seq }) => seq);
+    expect(seqs).toEqual(Array.from({ length: stored - 1 }, (_, i) => i + 1));
+    await expect(log.append([telemetryOf("a/3", [sampleOf("x", 1)]), big("c")], "now")).rejects.toThrow("full");
+    expect(log.head()).toBe(head);
+    expect(log.streams().map(({ machineId }) => machineId)).not.toContain("a/3");
     database.pragma("max_page_count = 1000000");
-    expect(await log.append([big("c")], "now")).toBe(2);
-    expect(log.readStream("a/1", 0, { limitEvents: 9 }).map(({ seq }) => seq)).toEqual([1, 2]);
+    expect(await log.append([big("d")], "now")).toBe(head + 1);
+    expect(log.readStream("a/1", stored - 1, { limitEvents: 9 }).map(({ seq }) => seq)).toEqual([stored]);
     log.close();
   });
 

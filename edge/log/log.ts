@@ -251,7 +251,7 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
       throw asLogError(error, this.path);
     }
     this.step("checkpointed");
-    return true;
+    return this.usage().freeBytes < freeBytes;
   }
 
   #scrub(): boolean {

@@ -305,7 +305,10 @@ export class SqliteLogReader implements LogReader {
    * @throws EdgeError LOG_FULL, LOG_UNAVAILABLE
    */
   async backUp(target: string, progress?: (share: number) => void): Promise<void> {
+    // One snapshot for all of it: without, SQLite would begin anew whenever another process has committed meanwhile.
+    this.database.exec("BEGIN");
     try {
+      this.head();
       await this.database.backup(target, {
         progress: ({ totalPages, remainingPages }) => {
           progress?.(totalPages === 0 ? 1 : 1 - remainingPages / totalPages);
@@ -314,6 +317,8 @@ export class SqliteLogReader implements LogReader {
       });
     } catch (error) {
       throw asLogError(error, target);
+    } finally {
+      this.database.exec("ROLLBACK");
     }
   }
 
@@ -336,8 +341,14 @@ function limitOf({ limitEvents }: { limitEvents: number }): number {
 
 /**
  * Opens an existing log for reading, also while other processes write it.
- * @throws EdgeError LOG_UNAVAILABLE, LOG_VERSION
+ * @throws EdgeError LOG_UNAVAILABLE, LOG_VERSION, LOG_CORRUPT
  */
 export function openLogReader(path: string): SqliteLogReader {
-  return new SqliteLogReader(openDatabase(path, { readonly: true }), path);
+  const database = openDatabase(path, { readonly: true });
+  try {
+    return new SqliteLogReader(database, path);
+  } catch (error) {
+    database.close();
+    throw asLogError(error, path);
+  }
 }

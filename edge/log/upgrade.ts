@@ -1,5 +1,6 @@
 import type Database from "better-sqlite3";
 import { encodeBlock } from "../../cloud-sync/contract/block/block-builder.ts";
+import { BlockError } from "../../cloud-sync/contract/block/block-error.ts";
 import type { EventType, StoredEvent } from "../../cloud-sync/contract/event.ts";
 import { insertBlock } from "./seal/insert-block.ts";
 import { decodeRow } from "./v1/row-codec.ts";
@@ -8,6 +9,7 @@ import { decodeRow } from "./v1/row-codec.ts";
 const EVENTS_PER_BLOCK = 400;
 /** Offsets that are sealed together. */
 const EVENTS_PER_GROUP = 20_000;
+const NO_HASH = Buffer.alloc(16);
 
 interface OldRow {
   readonly offset: number;
@@ -38,10 +40,9 @@ export function upgradeFromVersion1(database: Database.Database): void {
   ][];
   for (const [ref, machineId, lastSeq] of machines)
     database.prepare("INSERT INTO machine VALUES (?, ?, ?, zeroblob(16))").run(ref, machineId, lastSeq);
-  database.exec("INSERT INTO signal SELECT machine_ref, signal_ref, name FROM old_signal");
   const ids = new Map(machines.map(([ref, machineId]) => [ref, machineId]));
   const names = new Map(
-    database.prepare("SELECT machine_ref || ' ' || signal_ref, name FROM signal").raw().all() as [string, string][],
+    database.prepare("SELECT machine_ref || ' ' || signal_ref, name FROM old_signal").raw().all() as [string, string][],
   );
   const lastHash = database.prepare("SELECT last_hash FROM machine WHERE machine_ref = ?").pluck();
   const rows = database.prepare(`
@@ -57,23 +58,33 @@ export function upgradeFromVersion1(database: Database.Database): void {
           .map((row) =>
             oldEvent(row, epoch, ids.get(machineRef) ?? "", (ref) => names.get(`${machineRef} ${ref}`) ?? ""),
           );
-        const previousHash = lastHash.get(machineRef) as Buffer;
-        insertBlock(
-          database,
-          { machineRef, groupNo, runMs: 0 },
-          {
-            bytes: encodeBlock(events, previousHash),
-            rare: events.filter(({ type }) => type !== "telemetry"),
-            rollup: undefined,
-          },
-        );
+        for (const run of fitting(events)) {
+          const bytes = encodeBlock(run, lastHash.get(machineRef) as Buffer);
+          const rare = run.filter(({ type }) => type !== "telemetry");
+          insertBlock(database, { machineRef, groupNo, runMs: 0 }, { bytes, rare, rollup: undefined });
+        }
       }
     }
   }
   database.prepare("UPDATE mark SET sealed_offset = ?").run(head);
+  // Also of a stream whose newest events had been removed: a seq is never given out twice.
+  for (const [ref, , lastSeq] of machines)
+    database.prepare("UPDATE machine SET last_seq = ? WHERE machine_ref = ?").run(lastSeq, ref);
   database.exec("INSERT INTO cursor SELECT name, offset, updated_ms FROM old_cursor");
   for (const table of ["minute", "old_event", "old_signal", "old_machine", "old_meta", "old_cursor"])
     database.exec(`DROP TABLE ${table}`);
+}
+
+/** The events in runs that a block can hold. */
+function fitting(events: readonly StoredEvent[]): (readonly StoredEvent[])[] {
+  try {
+    encodeBlock(events, NO_HASH);
+    return [events];
+  } catch (error) {
+    if (!(error instanceof BlockError) || error.code !== "limit" || events.length < 2) throw error;
+    const middle = events.length >> 1;
+    return [...fitting(events.slice(0, middle)), ...fitting(events.slice(middle))];
+  }
 }
 
 function oldEvent(row: OldRow, epoch: string, machineId: string, nameOf: (signal: number) => string): StoredEvent {

@@ -1,16 +1,23 @@
+import { isDeepStrictEqual } from "node:util";
 import { blockHash, decodeBlock, verifyBlock } from "../../cloud-sync/contract/block/block.ts";
 import { BlockError } from "../../cloud-sync/contract/block/block-error.ts";
+import type { StoredEvent } from "../../cloud-sync/contract/event.ts";
 import { type LedgerRange, ledgerFaults } from "../../cloud-sync/contract/ledger.ts";
 import { messageOf } from "../kernel/errors.ts";
 import { type LogParts, openLogReader, type SqliteLogReader } from "./reader.ts";
-import { readRollup } from "./rollup/rollup.ts";
+import { RollupBuilder, readRollup } from "./rollup/rollup.ts";
+import { readNames } from "./seal/signal-refs.ts";
+import { numberOf } from "./series.ts";
 
 export interface VerifyReport {
   readonly path: string;
+  /** "" when it can't be read. */
   readonly epoch: string;
+  /** Streams: machines, and the box itself. */
   readonly machines: number;
+  /** Blocks that are whole and proven. */
   readonly blocks: number;
-  /** Readings in whole blocks, all of them decoded. */
+  /** Readings in them, all of them decoded. */
   readonly samples: number;
   /** How many events are in each state of the ledger. */
   readonly eventsByState: Readonly<Record<string, number>>;
@@ -24,53 +31,62 @@ const FAULTS_MAX = 1_000;
 
 interface BlockRow {
   readonly blockId: number;
+  readonly machineRef: number;
   readonly machineId: string;
   readonly firstSeq: number;
   readonly lastSeq: number;
   readonly samples: number;
   readonly hash: Buffer;
   readonly previousHash: Buffer;
+  readonly state: "whole" | "thinned";
 }
 
 /**
  * Proves the log, or says what is wrong: SQLite's structure, each block's checksums, hash, place in the chain and content,
- * the tail, and that the ledger knows every seq exactly once. Others may go on writing.
+ * its aggregates, the tail, and that the ledger knows every seq exactly once. What can't be read is a fault, too; the rest
+ * is still looked at. Others may go on writing.
  * @param progress called now and then with the share that is done
- * @throws EdgeError LOG_UNAVAILABLE, LOG_VERSION, LOG_CORRUPT
+ * @throws EdgeError LOG_UNAVAILABLE, LOG_VERSION, LOG_CORRUPT when the file can't even be opened
  */
 export async function verifyLog(path: string, progress?: (share: number) => void): Promise<VerifyReport> {
   const log = openLogReader(path);
+  const faults: string[] = [];
+  /** What SQLite can't read is a fault; `instead` takes its place. */
+  const attempt = <T>(what: string, instead: T, work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      if (!isCorrupt(error)) throw error;
+      faults.push(`${what} can't be read: ${messageOf(error)}`);
+      return instead;
+    }
+  };
   try {
-    const faults = structureFaults(log);
-    const rows = log.examine(({ database }) =>
-      database
-        .prepare(`
-          SELECT block_id AS blockId, machine_id AS machineId, first_seq AS firstSeq, block.last_seq AS lastSeq, samples, hash,
-            previous_hash AS previousHash FROM block JOIN machine USING (machine_ref) WHERE state = 'whole' ORDER BY block_id`)
-        .all(),
-    ) as BlockRow[];
+    faults.push(...attempt("the file's structure", [], () => structureFaults(log)));
+    const rows = attempt("the list of blocks", [], () => log.examine(({ database }) => blockRows(database)));
+    let blocks = 0;
     let samples = 0;
     for (const [index, row] of rows.entries()) {
-      const fault = log.examine((parts) => blockFault(parts, row));
-      if (fault !== undefined) faults.push(fault);
-      else samples += row.samples;
+      const fault = attempt(nameOf(row), "unreadable", () => log.examine((parts) => blockFault(parts, row)));
+      if (fault === undefined && row.state === "whole") {
+        blocks++;
+        samples += row.samples;
+      } else if (fault !== undefined && fault !== "unreadable") faults.push(fault);
       if (index % 64 === 63) {
         progress?.(index / rows.length);
         await new Promise((resolve) => setImmediate(resolve));
       }
     }
-    const lost = log.examine(({ tail }) => tail.chunks.filter(({ isLost }) => isLost).length);
-    if (lost > 0) faults.push(`${lost} commits of the tail are damaged`);
-    const ledger = log.ledger();
-    faults.push(...ledgerFaults(ledger));
+    const { ledger, tailFaults, machines } = attempt("the ledger", NOTHING, () => log.examine(() => endOf(log)));
+    faults.push(...tailFaults, ...ledgerFaults(ledger));
     const eventsByState: Record<string, number> = {};
     for (const { state, firstSeq, lastSeq } of ledger)
       eventsByState[state] = (eventsByState[state] ?? 0) + lastSeq - firstSeq + 1;
     return {
       path,
       epoch: log.epoch,
-      machines: log.streams().length,
-      blocks: rows.length,
+      machines,
+      blocks,
       samples,
       eventsByState,
       ledger: joined(ledger),
@@ -81,16 +97,37 @@ export async function verifyLog(path: string, progress?: (share: number) => void
   }
 }
 
+const NOTHING: ReturnType<typeof endOf> = { ledger: [], tailFaults: [], machines: 0 };
+
+function isCorrupt(error: unknown): boolean {
+  return error instanceof Error && "code" in error && /^(SQLITE_|LOG_)CORRUPT/.test(String(error.code));
+}
+
 function structureFaults(log: SqliteLogReader): string[] {
   const rows = log.examine(({ database }) => database.pragma("integrity_check(100)")) as { integrity_check: string }[];
   return rows.map((row) => row.integrity_check).filter((text) => text !== "ok");
 }
 
+function blockRows(database: LogParts["database"]): BlockRow[] {
+  return database
+    .prepare(`
+      SELECT block_id AS blockId, machine_ref AS machineRef, machine_id AS machineId, first_seq AS firstSeq,
+        block.last_seq AS lastSeq, samples, hash, previous_hash AS previousHash, state
+      FROM block JOIN machine USING (machine_ref) WHERE state IN ('whole', 'thinned') ORDER BY block_id`)
+    .all() as BlockRow[];
+}
+
+function nameOf({ blockId, machineId, firstSeq, lastSeq }: BlockRow): string {
+  return `block ${blockId} (${machineId} ${firstSeq}–${lastSeq})`;
+}
+
 /** A block that was sealed, shed or removed since the list was made is no fault. */
-function blockFault({ blocks, database }: LogParts, row: BlockRow): string | undefined {
-  const name = `block ${row.blockId} (${row.machineId} ${row.firstSeq}–${row.lastSeq})`;
+function blockFault(parts: LogParts, row: BlockRow): string | undefined {
+  const { blocks, database } = parts;
+  const name = nameOf(row);
   const state = database.prepare("SELECT state FROM block WHERE block_id = ?").pluck().get(row.blockId);
-  if (state !== "whole") return undefined;
+  if (state !== row.state) return undefined;
+  if (state === "thinned") return rollupFault(parts, row, undefined);
   const bytes = blocks.bytesOf(row.blockId);
   if (!bytes) return `${name}: its bytes are missing`;
   try {
@@ -102,17 +139,51 @@ function blockFault({ blocks, database }: LogParts, row: BlockRow): string | und
     const events = decodeBlock(bytes).events();
     const samples = events.reduce((sum, { type, data }) => sum + (type === "telemetry" ? data.samples.length : 0), 0);
     if (samples !== row.samples) return `${name}: it holds ${samples} readings, ${row.samples} were sealed`;
+    return rollupFault(parts, row, events);
   } catch (error) {
     if (!(error instanceof BlockError)) throw error;
     return `${name}: ${error.message}`;
   }
-  const rollup = blocks.rollupOf(row.blockId);
+}
+
+/** @param events those of the block, where it is still whole: then its aggregates must be theirs */
+function rollupFault({ blocks, database }: LogParts, row: BlockRow, events: readonly StoredEvent[] | undefined) {
+  const stored = blocks.rollupOf(row.blockId);
+  const name = nameOf(row);
   try {
-    if (rollup) readRollup(rollup);
+    const aggregates = stored && readRollup(stored);
+    if (events === undefined) return undefined;
+    const refByName = new Map(readNames(database, row.machineRef).map((signal, ref) => [signal, ref]));
+    const builder = new RollupBuilder();
+    for (const event of events) {
+      if (event.type !== "telemetry") continue;
+      for (const { signal, value, statusCode, receivedTimestampMs } of event.data.samples)
+        builder.add(refByName.get(signal) ?? -1, receivedTimestampMs, numberOf(value), statusCode);
+    }
+    const wanted = builder.finish();
+    // A salvaged block has none.
+    if (stored === undefined || isDeepStrictEqual(aggregates, wanted && readRollup(wanted))) return undefined;
+    return `${name}: its one-minute aggregates are not those of its readings`;
   } catch (error) {
+    if (isCorrupt(error)) throw error;
     return `${name}: its one-minute aggregates can't be read (${messageOf(error)})`;
   }
-  return undefined;
+}
+
+/** The ledger, and whether it reaches as far as numbers were given out. */
+function endOf(log: SqliteLogReader) {
+  const ledger = log.ledger();
+  const streams = log.streams();
+  const tailFaults: string[] = [];
+  const ends = new Map<string, LedgerRange>();
+  for (const range of ledger) ends.set(range.machineId, range);
+  for (const { machineId, lastSeq } of streams) {
+    const end = ends.get(machineId)?.lastSeq ?? 0;
+    if (end < lastSeq) tailFaults.push(`${machineId} ${end + 1}–${lastSeq}: nobody knows`);
+  }
+  const lost = log.examine(({ tail }) => tail.chunks.filter(({ isLost }) => isLost).length);
+  if (lost > 0) tailFaults.push(`${lost} ${lost === 1 ? "commit" : "commits"} of what is not sealed yet can't be read`);
+  return { ledger, tailFaults, machines: streams.length };
 }
 
 function joined(ledger: readonly LedgerRange[]): LedgerRange[] {

@@ -1,9 +1,10 @@
 import type Database from "better-sqlite3";
-import { EVENT_TYPES, type NewEvent } from "../../cloud-sync/contract/event.ts";
+import type { NewEvent } from "../../cloud-sync/contract/event.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { EdgeError } from "../kernel/errors.ts";
 import { asLogError, openDatabase } from "./database.ts";
 import type { LogStep } from "./event-log.ts";
+import { problemOf } from "./event-problem.ts";
 import { SqliteLogReader } from "./reader.ts";
 import { EVENT_BYTES_SURE, fitsBlock } from "./seal/fits-block.ts";
 import { ChainEncoder } from "./tail/chain-encoder.ts";
@@ -97,6 +98,22 @@ export class SqliteLogWriter extends SqliteLogReader {
       this.write(() => {
         const offsets = this.cursors().map(({ offset }) => offset);
         this.epochs.begin(Math.max(this.tail.head(), ...offsets), cause);
+      });
+      this.forget();
+    } catch (error) {
+      throw asLogError(error, this.path);
+    }
+  }
+
+  /**
+   * The next event's offset comes after `offset`, if it would not anyway; nothing may wait to be sealed.
+   * @throws EdgeError LOG_FULL, LOG_UNAVAILABLE
+   */
+  skipOffsets(offset: number): void {
+    try {
+      this.write(() => {
+        if (this.tail.chunks.length > 0) throw new EdgeError("LOG_UNAVAILABLE", "events wait to be sealed");
+        this.blocks.statement("UPDATE mark SET sealed_offset = max(sealed_offset, ?)").run(offset);
       });
       this.forget();
     } catch (error) {
@@ -220,14 +237,4 @@ export class SqliteLogWriter extends SqliteLogReader {
     this.#chain = { first: number, encoder: new ChainEncoder() };
     return this.#chain;
   }
-}
-
-/** What keeps an event from being stored, said in a sentence. */
-function problemOf(events: readonly NewEvent[]): string | undefined {
-  for (const { type, machineId, timeMs } of events) {
-    if (typeof timeMs !== "number" || !Number.isFinite(timeMs)) return `an event of ${machineId} has no finite time`;
-    if (!EVENT_TYPES.includes(type)) return `an event of ${machineId} has the unknown type ${String(type)}`;
-    if (typeof machineId !== "string" || machineId === "") return "an event has no machine";
-  }
-  return undefined;
 }

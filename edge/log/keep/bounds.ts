@@ -15,7 +15,7 @@ export const QUOTA_BYTES = 10 * 2 ** 30;
 export const MAX_AGE_MS = 30 * 86_400_000;
 const DISK_RESERVE_BYTES = 64 * 2 ** 20;
 const HEADROOM_SHARE = 1 / 20;
-const CHECKPOINT_PAGES = 4_000;
+const CHECKPOINT_PAGES = 8_000;
 const CHECKPOINT_PAGES_MIN = 250;
 const PAGE_BYTES = 4_096;
 
@@ -42,12 +42,22 @@ export class Bounds {
   }
 
   /** The quota, or less where the disk itself has less to give. */
-  limitBytes({ fileBytes, diskFreeBytes }: LogUsage): number {
-    return Math.min(this.quotaBytes, Math.max(0, fileBytes + diskFreeBytes - this.#diskReserveBytes));
+  limitBytes(usage: LogUsage): number {
+    return Math.min(this.quotaBytes, this.diskLimitBytes(usage));
+  }
+
+  /** What the disk has for the log: what it takes now and what is free, less the reserve. */
+  diskLimitBytes({ fileBytes, diskFreeBytes }: LogUsage): number {
+    return Math.max(0, fileBytes + diskFreeBytes - this.#diskReserveBytes);
   }
 
   highBytes(usage: LogUsage): number {
     return this.limitBytes(usage) * (1 - HEADROOM_SHARE);
+  }
+
+  /** The quota whose high mark is at so many bytes. */
+  static quotaFor(bytes: number): number {
+    return Math.ceil(bytes / (1 - HEADROOM_SHARE));
   }
 
   /** Bytes that should go now; 0 while the log is below its high mark. */

@@ -70,7 +70,7 @@ export class Shedder {
     const gaps = new GapTally(nowMs, "shed", "the log's quota was full; one-minute aggregates stay", true);
     for (const block of blocks) {
       gaps.add(block, this.#keepRare(block));
-      this.#run("DELETE FROM block_data WHERE block_id = ?", block.blockId);
+      this.#run("UPDATE block_data SET data = NULL WHERE block_id = ?", block.blockId);
       this.#run("UPDATE block SET state = 'thinned', bytes = 0 WHERE block_id = ?", block.blockId);
     }
     return { blocks: blocks.length, events: gaps.events() };
@@ -241,8 +241,7 @@ export class Shedder {
       { ...block, cause, lastHash: block.hash },
       (a, b) => this.#epochs.of(a) === this.#epochs.of(b),
     );
-    for (const table of ["block_data", "rollup", "block"])
-      this.#run(`DELETE FROM ${table} WHERE block_id = ?`, blockId);
+    for (const table of ["block_data", "block"]) this.#run(`DELETE FROM ${table} WHERE block_id = ?`, blockId);
   }
 }
 

@@ -12,10 +12,12 @@ CREATE TABLE mark (
   sealed_offset INTEGER NOT NULL,
   -- Slot of the last part of the chunk sealed last; -1 before there was one.
   sealed_slot INTEGER NOT NULL,
+  -- Rows of the tail.
+  slots INTEGER NOT NULL,
   -- How long the log has been running in all, ms: the age of blocks is measured by it, for no clock can set it.
   run_ms INTEGER NOT NULL
 ) STRICT;
-INSERT INTO mark VALUES (1, 0, 0, 0, -1, 0);
+INSERT INTO mark VALUES (1, 0, 0, 0, -1, 0, 0);
 
 -- An epoch begins with the file, after a restore, and wherever numbers given out may have been lost.
 CREATE TABLE epoch (
@@ -38,14 +40,11 @@ CREATE TABLE machine (
   last_hash BLOB NOT NULL
 ) STRICT;
 
--- Roll-ups name their signals by number; a number is never given to another name.
+-- Roll-ups name a machine's signals by their place in this list (a JSON array, zstd); it only grows.
 CREATE TABLE signal (
-  machine_ref INTEGER NOT NULL,
-  signal_ref INTEGER NOT NULL,
-  name TEXT NOT NULL,
-  PRIMARY KEY (machine_ref, signal_ref),
-  UNIQUE (machine_ref, name)
-) STRICT, WITHOUT ROWID;
+  machine_ref INTEGER PRIMARY KEY,
+  names BLOB NOT NULL
+) STRICT;
 
 -- Blocks that were sealed together form a group; groups do not overlap in offsets.
 CREATE TABLE block (
@@ -72,15 +71,12 @@ CREATE INDEX block_end ON block (last_offset);
 CREATE INDEX block_time ON block (machine_ref, to_ms);
 CREATE INDEX block_state ON block (state, block_id) WHERE state <> 'whole';
 
+-- The block itself, NULL once it is thinned, and the one-minute aggregates of its signals (rollup/rollup.ts), NULL when it
+-- has no numbers. In one row they fill pages better than in two.
 CREATE TABLE block_data (
   block_id INTEGER PRIMARY KEY,
-  data BLOB NOT NULL
-) STRICT;
-
--- One-minute aggregates of the block's signals (rollup/rollup-codec.ts).
-CREATE TABLE rollup (
-  block_id INTEGER PRIMARY KEY,
-  data BLOB NOT NULL
+  rollup BLOB,
+  data BLOB
 ) STRICT;
 
 -- Every sealed event that is not telemetry; they are rare and asked for by themselves. kept: the event as JSON, once its

@@ -4,11 +4,14 @@ import { blockHash, decodeBlock, verifyBlock } from "../../../cloud-sync/contrac
 import { encodeBlock } from "../../../cloud-sync/contract/block/block-builder.ts";
 import { BlockError } from "../../../cloud-sync/contract/block/block-error.ts";
 import type { StoredEvent } from "../../../cloud-sync/contract/event.ts";
+import type { LedgerRange, LedgerState } from "../../../cloud-sync/contract/ledger.ts";
 import { EdgeError } from "../../kernel/errors.ts";
 import { openDatabase } from "../database.ts";
 import { enterGone } from "../keep/gone.ts";
+import { openLogReader } from "../reader.ts";
 import { insertBlock } from "../seal/insert-block.ts";
 import { carveRecords } from "./carve.ts";
+import type { StoredValue } from "./record-format.ts";
 import { SlotHarvest } from "./slot-harvest.ts";
 
 export interface SalvageReport {
@@ -19,16 +22,29 @@ export interface SalvageReport {
   readonly blocks: number;
   /** Blocks that were found but don't prove. */
   readonly damagedBlocks: number;
+  /** Commits that were not sealed yet, of which something was found and not enough. */
+  readonly damagedCommits: number;
   readonly events: number;
   readonly samples: number;
   readonly machines: number;
-  /** Seqs that nobody found, by machine. */
-  readonly lost: readonly { readonly machineId: string; readonly firstSeq: number; readonly lastSeq: number }[];
+  /** Seqs that were given out, were here as far as is known, and were not found. */
+  readonly lost: readonly LostRange[];
+  /** Events that were let go before the damage, by the old file's ledger; none where that could not be read. */
+  readonly gone: readonly { readonly state: LedgerState; readonly events: number }[];
+}
+
+interface LostRange {
+  readonly machineId: string;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
 }
 
 const BLOCK_MAGIC = Buffer.from("TSBK");
+/** What the old ledger says of events that are not here, so that they don't count as lost. */
+const LET_GO: ReadonlySet<LedgerState> = new Set(["forwarded", "shed", "expired", "corrupt"]);
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
+const HASH_BYTES = 16;
 /** Events of one block that is made of what was not sealed. */
 const EVENTS_PER_BLOCK = 400;
 
@@ -46,9 +62,10 @@ export function salvageLog(path: string, target: string): SalvageReport {
     });
   const database = openDatabase(target);
   try {
-    const harvest = harvestOf(database, path);
+    const harvest = harvestOf(database, path, ledgerOf(path));
     const report = database.transaction(() => new Rebuild(database).run(harvest))();
-    database.pragma("wal_checkpoint(TRUNCATE)");
+    database.exec("DROP TABLE temp.found");
+    database.pragma("journal_mode = DELETE");
     return { target, ...report };
   } catch (error) {
     database.close();
@@ -64,29 +81,51 @@ interface Harvest {
   readonly kept: readonly StoredEvent[];
   /** Epochs by the offset at which each begins, as the old file's table had them. */
   readonly epochs: ReadonlyMap<number, string>;
+  /** The newest seq that each machine's row gives: what was sealed once. */
+  readonly lastSeqs: ReadonlyMap<string, number>;
+  /** The old file's own ledger; empty when it can't be read. */
+  readonly ledger: readonly LedgerRange[];
   readonly damagedBlocks: number;
   readonly pages: number;
   readonly damagedPages: number;
 }
 
+function ledgerOf(path: string): LedgerRange[] {
+  const beside = [`${path}-wal`, `${path}-shm`].filter((each) => !existsSync(each));
+  try {
+    const log = openLogReader(path);
+    try {
+      return log.ledger();
+    } finally {
+      log.close();
+    }
+  } catch {
+    // Then nobody knows why a number is missing, and it counts as lost.
+    return [];
+  } finally {
+    for (const each of beside) rmSync(each, { force: true });
+  }
+}
+
 /** Sorts what the pages hold; blocks go into a temporary table, for they may be more than memory takes. */
-function harvestOf(database: Database.Database, path: string): Harvest {
+function harvestOf(database: Database.Database, path: string, ledger: readonly LedgerRange[]): Harvest {
   database.exec(`CREATE TEMP TABLE found (
     machine_id TEXT, first_seq INTEGER, first_offset INTEGER, data BLOB, PRIMARY KEY (machine_id, first_seq))`);
   const insert = database.prepare("INSERT INTO temp.found VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING");
   const slots = new SlotHarvest();
   const kept = new Map<number, StoredEvent>();
   const epochs = new Map<number, string>();
+  const lastSeqs = new Map<string, number>();
   const carving = carveRecords(path, { walPath: `${path}-wal` });
   let damagedBlocks = 0;
   for (const { values, rowid } of carving) {
     const [, epoch] = values;
     if (values.length === 3 && typeof epoch === "string" && UUID.test(epoch)) epochs.set(Number(rowid), epoch);
+    const machine = machineRow(values);
+    if (machine) lastSeqs.set(machine.id, Math.max(machine.lastSeq, lastSeqs.get(machine.id) ?? 0));
+    const event = keptEvent(values, rowid);
+    if (event) kept.set(event.offset, event);
     for (const value of values) {
-      if (typeof value === "string") {
-        const event = value.startsWith('{"epoch":') ? storedEvent(value) : undefined;
-        if (event) kept.set(event.offset, event);
-      }
       if (!Buffer.isBuffer(value) || slots.take(value) || !looksLikeBlock(value)) continue;
       try {
         const head = verifyBlock(value);
@@ -98,15 +137,27 @@ function harvestOf(database: Database.Database, path: string): Harvest {
     }
   }
   const { pages, badPages } = carving.report;
-  return { slots, kept: [...kept.values()], epochs, damagedBlocks, pages, damagedPages: badPages };
+  const pageCounts = { pages, damagedPages: badPages };
+  return { slots, kept: [...kept.values()], epochs, lastSeqs, ledger, damagedBlocks, ...pageCounts };
 }
 
-function storedEvent(json: string): StoredEvent | undefined {
+/** A row of the table machine: null, machine_id, last_seq, last_hash. */
+function machineRow(values: readonly StoredValue[]): { readonly id: string; readonly lastSeq: number } | undefined {
+  const [ref, id, lastSeq, hash] = values;
+  const isOne = values.length === 4 && ref === null && typeof id === "string" && typeof lastSeq === "number";
+  return isOne && Buffer.isBuffer(hash) && hash.length === HASH_BYTES && Number.isSafeInteger(lastSeq)
+    ? { id, lastSeq }
+    : undefined;
+}
+
+/** A row of the table event that holds the event as JSON, which must say what the row's other columns say. */
+function keptEvent(values: readonly StoredValue[], rowid: number | bigint): StoredEvent | undefined {
+  const [, , seq, type, timeMs, json] = values;
+  if (values.length !== 6 || typeof json !== "string") return undefined;
   try {
     const event = JSON.parse(json) as StoredEvent;
-    return typeof event.machineId === "string" && typeof event.seq === "number" && typeof event.offset === "number"
-      ? event
-      : undefined;
+    const isSame = event.seq === seq && event.type === type && event.timeMs === timeMs;
+    return isSame && event.offset === Number(rowid) && typeof event.machineId === "string" ? event : undefined;
   } catch {
     return undefined;
   }
@@ -126,7 +177,10 @@ class Rebuild {
   readonly #database: Database.Database;
   readonly #streams = new Map<string, StreamState>();
   readonly #epochs = new Map<string, number>();
-  readonly #lost: { machineId: string; firstSeq: number; lastSeq: number }[] = [];
+  readonly #lost: LostRange[] = [];
+  readonly #gone = new Map<LedgerState, number>();
+  #ledger: ReadonlyMap<string, LedgerRange[]> = new Map();
+  #keptSeqs: ReadonlyMap<string, Set<number>> = new Map();
   #groupNo = 0;
   #groupEnd = 0;
   #blocks = 0;
@@ -137,22 +191,27 @@ class Rebuild {
     this.#database = database;
   }
 
-  run({ slots, kept, epochs, damagedBlocks, pages, damagedPages }: Harvest): Omit<SalvageReport, "target"> {
+  run(harvest: Harvest): Omit<SalvageReport, "target"> {
+    const { slots, kept, epochs, lastSeqs, damagedBlocks, pages, damagedPages } = harvest;
+    this.#ledger = Map.groupBy(harvest.ledger, ({ machineId }) => machineId);
+    this.#keptSeqs = new Map(
+      [...Map.groupBy(kept, ({ machineId }) => machineId)].map(([id, own]) => [id, new Set(own.map(({ seq }) => seq))]),
+    );
     const ids = this.#database.prepare("SELECT rowid FROM temp.found ORDER BY first_offset").pluck().all();
     const data = this.#database.prepare("SELECT data FROM temp.found WHERE rowid = ?").pluck();
     for (const id of ids) this.#block(data.get(id) as Buffer);
     for (const [firstOffset, epoch] of epochs) this.#epochs.set(epoch, firstOffset);
-    let head = this.#groupEnd;
-    for (const events of this.#fresh(slots)) {
-      const hash = this.#stream(events[0]?.machineId ?? "").hash;
-      this.#block(encodeBlock(events, hash));
-    }
+    const sealedEnd = this.#groupEnd;
+    for (const events of this.#fresh(slots)) this.#encode(events);
     for (const event of kept) this.#kept(event);
-    head = Math.max(head, this.#groupEnd, ...kept.map(({ offset }) => offset));
+    for (const [machineId, lastSeq] of lastSeqs) this.#missingEnd(machineId, lastSeq);
+    const head = Math.max(sealedEnd, this.#groupEnd, slots.headSeen, ...kept.map(({ offset }) => offset));
     this.#database.prepare("UPDATE mark SET sealed_offset = ?").run(head);
     this.#saveEpochs();
     const counts = { blocks: this.#blocks, events: this.#events, samples: this.#samples, machines: this.#streams.size };
-    return { pages, damagedPages, damagedBlocks, ...counts, lost: this.#lost };
+    const damagedCommits = slots.damagedAfter(sealedEnd);
+    const gone = [...this.#gone].map(([state, events]) => ({ state, events }));
+    return { pages, damagedPages, damagedBlocks, damagedCommits, ...counts, lost: this.#lost, gone };
   }
 
   /** Events of the tail that no block has, in runs of one machine with consecutive seqs. */
@@ -175,6 +234,19 @@ class Rebuild {
         run.push(event);
       }
       if (run.length > 0) yield run;
+    }
+  }
+
+  /** Makes blocks of a run of events, of as many as one takes. An event that none takes is lost: the next block's hole says so. */
+  #encode(events: readonly StoredEvent[]): void {
+    try {
+      this.#block(encodeBlock(events, this.#stream(events[0]?.machineId ?? "").hash));
+    } catch (error) {
+      if (!(error instanceof BlockError) || error.code !== "limit") throw error;
+      if (events.length < 2) return;
+      const half = events.length >> 1;
+      this.#encode(events.slice(0, half));
+      this.#encode(events.slice(half));
     }
   }
 
@@ -201,12 +273,43 @@ class Rebuild {
     this.#samples += head.samples;
   }
 
+  /** Enters what is missing before `firstSeq`: let go, where the old ledger says so, else lost. */
   #hole(machineId: string, stream: StreamState, firstSeq: number, firstOffset: number): void {
-    if (firstSeq === stream.lastSeq + 1) return;
-    this.#lost.push({ machineId, firstSeq: stream.lastSeq + 1, lastSeq: firstSeq - 1 });
-    const none = { samples: 0, fromMs: 0, toMs: 0, previousHash: Buffer.alloc(16), lastHash: Buffer.alloc(16) };
-    const range = { machineRef: stream.ref, firstSeq: stream.lastSeq + 1, lastSeq: firstSeq - 1, firstOffset, ...none };
-    enterGone(this.#database, { ...range, cause: "lost" }, () => true);
+    let seq = stream.lastSeq + 1;
+    const enter = (lastSeq: number, cause: LedgerState): void => {
+      if (lastSeq < seq) return;
+      const none = { samples: 0, fromMs: 0, toMs: 0, previousHash: Buffer.alloc(16), lastHash: Buffer.alloc(16) };
+      const range = { machineRef: stream.ref, firstSeq: seq, lastSeq, firstOffset, ...none };
+      enterGone(this.#database, { ...range, cause }, () => true);
+      if (cause === "lost") this.#addLost(machineId, seq, lastSeq);
+      else this.#gone.set(cause, (this.#gone.get(cause) ?? 0) + lastSeq - seq + 1);
+      seq = lastSeq + 1;
+    };
+    for (const range of this.#ledger.get(machineId) ?? []) {
+      if (!LET_GO.has(range.state) || range.lastSeq < seq || range.firstSeq >= firstSeq) continue;
+      enter(range.firstSeq - 1, "lost");
+      enter(Math.min(range.lastSeq, firstSeq - 1), range.state);
+    }
+    enter(firstSeq - 1, "lost");
+  }
+
+  /** Lost but for those events of the range that were kept by themselves. */
+  #addLost(machineId: string, firstSeq: number, lastSeq: number): void {
+    const kept = [...(this.#keptSeqs.get(machineId) ?? [])].filter((seq) => seq >= firstSeq && seq <= lastSeq);
+    let next = firstSeq;
+    for (const seq of [...kept.sort((a, b) => a - b), lastSeq + 1]) {
+      if (seq > next) this.#lost.push({ machineId, firstSeq: next, lastSeq: seq - 1 });
+      next = seq + 1;
+    }
+  }
+
+  /** What the machine's row knows of and nobody found. */
+  #missingEnd(machineId: string, lastSeq: number): void {
+    const stream = this.#stream(machineId);
+    if (lastSeq <= stream.lastSeq) return;
+    this.#hole(machineId, stream, lastSeq + 1, this.#groupEnd + 1);
+    stream.lastSeq = lastSeq;
+    this.#database.prepare("UPDATE machine SET last_seq = ? WHERE machine_ref = ?").run(lastSeq, stream.ref);
   }
 
   #kept(event: StoredEvent): void {

@@ -13,7 +13,7 @@ import {
 import { basename, dirname, join } from "node:path";
 
 /**
- * Renames a damaged database with its -wal and -shm to `<path>.damaged-<UTC time>[-2, -3 …][-wal|-shm]`, so that a new one
+ * Renames a database with its -wal and -shm to `<path>.<why>-<UTC time>[-2, -3 …][-wal|-shm]`, so that a new one
  * can be begun and the old one examined; never overwrites. Gives the new paths: database, WAL, shared memory, those that
  * there were; an empty list when there was nothing (a -shm alone is nothing). An empty WAL is removed.
  * `nowMs` is UTC epoch milliseconds. Nobody may have the database open.
@@ -28,13 +28,14 @@ import { basename, dirname, join } from "node:path";
  *    why the new name is a link.
  * @throws the system's error when the folder does not allow it; what was done stays done, and the next call goes on
  */
-export function setAside(path: string, nowMs: number): string[] {
+export function setAside(path: string, nowMs: number, why: "damaged" | "replaced" = "damaged"): string[] {
   const db = statOf(path);
   if (statOf(`${path}-wal`)?.size === 0n) unlinkSync(`${path}-wal`);
   const wal = statOf(`${path}-wal`);
   if (!db && !wal) return [];
   const folder = dirname(path);
-  const target = unfinished(path, db, wal) ?? freshName(path, nowMs);
+  const prefix = `${path}.${why}-`;
+  const target = unfinished(prefix, path, db, wal) ?? freshName(prefix, nowMs);
 
   if (statOf(`${path}-shm`)) renameSync(`${path}-shm`, `${target}-shm`);
   if (wal && !statOf(`${target}-wal`)) claimWal(`${path}-wal`, `${target}-wal`);
@@ -64,9 +65,13 @@ function claimWal(from: string, to: string): void {
 const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EINVAL", "UNKNOWN"]);
 
 /** The name of a set-aside that was begun and not finished, if its remaining parts are those at `path`. */
-function unfinished(path: string, db: BigIntStats | undefined, wal: BigIntStats | undefined): string | undefined {
-  const prefix = `${basename(path)}.damaged-`;
-  const names = readdirSync(dirname(path)).filter((name) => name.startsWith(prefix));
+function unfinished(
+  prefix: string,
+  path: string,
+  db: BigIntStats | undefined,
+  wal: BigIntStats | undefined,
+): string | undefined {
+  const names = readdirSync(dirname(path)).filter((name) => name.startsWith(basename(prefix)));
   const targets = new Set(names.map((name) => join(dirname(path), name.replace(/-(?:wal|shm)$/, ""))));
   return [...targets].sort().find((target) => {
     const isDbThere = statOf(target) !== undefined;
@@ -81,10 +86,10 @@ function unfinished(path: string, db: BigIntStats | undefined, wal: BigIntStats 
   });
 }
 
-function freshName(path: string, nowMs: number): string {
+function freshName(prefix: string, nowMs: number): string {
   const time = new Date(nowMs).toISOString().replace(/\.\d+/, "").replaceAll(/[-:]/g, "");
   for (let n = 1; ; n++) {
-    const name = `${path}.damaged-${time}${n === 1 ? "" : `-${n}`}`;
+    const name = `${prefix}${time}${n === 1 ? "" : `-${n}`}`;
     if (["", "-wal", "-shm"].every((suffix) => !statOf(`${name}${suffix}`))) return name;
   }
 }

@@ -13,6 +13,15 @@ interface Chain {
 /** Slots found somewhere in a damaged file, put together again; a chain is followed as far as it is whole. */
 export class SlotHarvest {
   readonly #parts = new Map<number, (Uint8Array | undefined)[]>();
+  /** Offset up to which each chunk that gave nothing reaches; 0 where not even that can be read. */
+  readonly #damaged: number[] = [];
+  /** The highest offset that any chunk names, read or not. */
+  headSeen = 0;
+
+  /** How many chunks with events past `offset` gave nothing. Those before are sealed: the ring is just overwriting them. */
+  damagedAfter(offset: number): number {
+    return this.#damaged.filter((lastOffset) => lastOffset > offset).length;
+  }
 
   /** True when the bytes are a slot, damaged or not. */
   take(bytes: Buffer): boolean {
@@ -36,16 +45,29 @@ export class SlotHarvest {
     let brokenAt = 0;
     let before = 0;
     for (const [chunk, parts] of [...this.#parts].sort((a, b) => a[0] - b[0])) {
+      const lastOffset = lastOffsetOf(parts[0]);
+      this.headSeen = Math.max(this.headSeen, lastOffset);
       // Whose chunk a missing one was can't be told: no chain that began before it goes on after it.
       if (chunk !== before + 1) brokenAt = chunk - 1;
       before = chunk;
       const found = parts.every((part) => part !== undefined)
         ? read(Buffer.concat(parts as Uint8Array[]), chunk, chains, brokenAt, epochOf)
         : undefined;
-      if (found) events.push(...found);
+      if (found) for (const event of found) events.push(event);
       else brokenAt = chunk;
+      if (!found || found.length === 0) this.#damaged.push(lastOffset);
     }
     return events;
+  }
+}
+
+function lastOffsetOf(firstPart: Uint8Array | undefined): number {
+  if (!firstPart) return 0;
+  try {
+    const { firstOffset, events } = chunkHead(firstPart);
+    return firstOffset + events - 1;
+  } catch {
+    return 0;
   }
 }
 

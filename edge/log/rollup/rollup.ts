@@ -14,6 +14,8 @@ export interface MinuteAggregate {
 
 export const MINUTE_MS = 60_000;
 const BAD = 0x8000_0000;
+const VERSION = 1;
+const CONSTANT = 0x10;
 const MEAN_STEPS = 65_535;
 const RAW_BYTES_MAX = 8 * 1024 * 1024;
 /** With a checksum: nothing else would tell a damaged aggregate from a true one. */
@@ -51,48 +53,55 @@ export class RollupBuilder {
   }
 
   /**
-   * version u8, signals varint, then for each: signal varint (distance to the one before), cells varint, then for each cell:
-   * minute and count as zigzag distances to the cell before, form u8, min and max as k of a number mode (value-modes.ts) or
-   * float64, mean u16 as its place between them. zstd over all. Begins anew. undefined when there was nothing.
+   * version u8, bytes of the first part varint, then two parts, zstd over all: what is alike from cell to cell apart from
+   * what is not. First part: signals varint, then for each its number (distance to the one before) and its cells as
+   * varints, then for each cell minute and count as zigzag distances to the cell before, form u8. Second part: for each cell
+   * min and max as k of a number mode (value-modes.ts) or float64, and mean u16 as its place between them.
+   * Begins anew. undefined when there was nothing.
    */
   finish(): Buffer | undefined {
     const cellsBySignal = [...this.#cells].sort((a, b) => a[0] - b[0]);
     this.#cells.clear();
     if (cellsBySignal.length === 0) return undefined;
-    const out = new ByteWriter(cellsBySignal.length * 40);
-    out.u8(1);
-    out.varint(cellsBySignal.length);
+    const shape = new ByteWriter(cellsBySignal.length * 16);
+    const values = new ByteWriter(cellsBySignal.length * 32);
+    shape.varint(cellsBySignal.length);
     let signalBefore = -1;
     let minuteBefore = 0;
     let countBefore = 0;
     for (const [signal, cells] of cellsBySignal) {
-      out.varint(signal - signalBefore - 1);
+      shape.varint(signal - signalBefore - 1);
       signalBefore = signal;
-      out.varint(cells.length);
+      shape.varint(cells.length);
       let lowBefore = 0;
       let modeBefore = -1;
       for (const { minute, count, min, max, sum } of cells) {
-        out.zigzag(minute - minuteBefore);
-        out.zigzag(count - countBefore);
+        shape.zigzag(minute - minuteBefore);
+        shape.zigzag(count - countBefore);
         minuteBefore = minute;
         countBefore = count;
         const isConstant = min === max;
         const mode = pairMode(min, max);
         // The form of the pair: its number mode, and whether max is left out.
-        out.u8((mode + 1) | (isConstant ? 0x10 : 0));
+        shape.u8((mode + 1) | (isConstant ? CONSTANT : 0));
         if (mode < 0) {
-          out.f64(min);
-          if (!isConstant) out.f64(max);
+          values.f64(min);
+          if (!isConstant) values.f64(max);
         } else {
           const low = kOf(mode, min);
-          out.zigzag(mode === modeBefore ? low - lowBefore : low);
-          if (!isConstant) out.varint(kOf(mode, max) - low);
+          values.zigzag(mode === modeBefore ? low - lowBefore : low);
+          if (!isConstant) values.varint(kOf(mode, max) - low);
           lowBefore = low;
         }
         modeBefore = mode;
-        if (!isConstant) out.u16(placeOf(sum / count, min, max));
+        if (!isConstant) values.u16(placeOf(sum / count, min, max));
       }
     }
+    const out = new ByteWriter(shape.length + values.length + 8);
+    out.u8(VERSION);
+    out.varint(shape.length);
+    out.bytes(shape.take());
+    out.bytes(values.take());
     return zstdCompressSync(out.take(), COMPRESSION);
   }
 }
@@ -115,41 +124,45 @@ function pairMode(min: number, max: number): number {
  * @throws RangeError and zlib's errors when the bytes are no roll-up
  */
 export function readRollup(bytes: Uint8Array, only?: number): Map<number, MinuteAggregate[]> {
-  const input = new ByteReader(zstdDecompressSync(bytes, { maxOutputLength: RAW_BYTES_MAX }));
-  const version = input.u8();
-  if (version !== 1) throw new RangeError(`roll-up version ${version}, expected 1`);
-  const signals = input.varint();
+  const raw = zstdDecompressSync(bytes, { maxOutputLength: RAW_BYTES_MAX });
+  const head = new ByteReader(raw);
+  const version = head.u8();
+  if (version !== VERSION) throw new RangeError(`roll-up version ${version}, expected ${VERSION}`);
+  const shapeBytes = head.varint();
+  const shape = new ByteReader(raw, head.position, head.position + shapeBytes);
+  const values = new ByteReader(raw, head.position + shapeBytes);
+  const signals = shape.varint();
   const found = new Map<number, MinuteAggregate[]>();
   let signal = -1;
   let minute = 0;
   let count = 0;
   for (let i = 0; i < signals; i++) {
-    signal += input.varint() + 1;
-    const cells = input.varint();
+    signal += shape.varint() + 1;
+    const cells = shape.varint();
     const aggregates: MinuteAggregate[] = [];
     let lowBefore = 0;
     let modeBefore = -1;
     for (let cell = 0; cell < cells; cell++) {
-      minute += input.zigzag();
-      count += input.zigzag();
-      const form = input.u8();
-      const isConstant = (form & 0x10) !== 0;
+      minute += shape.zigzag();
+      count += shape.zigzag();
+      const form = shape.u8();
+      const isConstant = (form & CONSTANT) !== 0;
       const mode = (form & 0x0f) - 1;
       if (mode >= MODES) throw new RangeError(`number mode ${mode}`);
       let min: number;
       let max: number;
       if (mode < 0) {
-        min = input.f64();
-        max = isConstant ? min : input.f64();
+        min = values.f64();
+        max = isConstant ? min : values.f64();
       } else {
-        const low = input.zigzag() + (mode === modeBefore ? lowBefore : 0);
+        const low = values.zigzag() + (mode === modeBefore ? lowBefore : 0);
         min = numberFor(mode, low);
-        max = isConstant ? min : numberFor(mode, low + input.varint());
+        max = isConstant ? min : numberFor(mode, low + values.varint());
         lowBefore = low;
       }
       modeBefore = mode;
-      const place = isConstant ? 0 : input.u16() / MEAN_STEPS;
-      const mean = isConstant ? min : min * (1 - place) + max * place;
+      const place = isConstant ? 0 : values.u16() / MEAN_STEPS;
+      const mean = min * (1 - place) + max * place;
       if (only === undefined || only === signal) aggregates.push({ minute, count, min, max, mean });
     }
     if (only === undefined || only === signal) found.set(signal, aggregates);

@@ -18,10 +18,7 @@ export interface SealedBlock {
   readonly receivedMs?: { readonly from: number; readonly to: number };
 }
 
-const statements = new WeakMap<
-  Database.Database,
-  Record<"block" | "data" | "rollup" | "event" | "machine", Database.Statement>
->();
+const statements = new WeakMap<Database.Database, Record<"block" | "data" | "event" | "machine", Database.Statement>>();
 
 /** @returns the block's hash, which the stream's next block carries */
 export function insertBlock(
@@ -48,8 +45,7 @@ export function insertBlock(
     head.previousHash,
     Math.floor(runMs),
   ).lastInsertRowid;
-  statement.data.run(blockId, bytes);
-  if (rollup) statement.rollup.run(blockId, rollup);
+  statement.data.run(blockId, rollup ?? null, bytes);
   for (const { offset, seq, type, timeMs } of rare) statement.event.run(offset, machineRef, seq, type, timeMs);
   statement.machine.run(head.lastSeq, hash, machineRef);
   return hash;
@@ -62,8 +58,7 @@ function statementsOf(database: Database.Database) {
       block: database.prepare(`
         INSERT INTO block (group_no, machine_ref, first_seq, last_seq, first_offset, last_offset, from_ms, to_ms, samples,
           bytes, hash, previous_hash, sealed_run_ms, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'whole')`),
-      data: database.prepare("INSERT INTO block_data (block_id, data) VALUES (?, ?)"),
-      rollup: database.prepare("INSERT INTO rollup (block_id, data) VALUES (?, ?)"),
+      data: database.prepare("INSERT INTO block_data (block_id, rollup, data) VALUES (?, ?, ?)"),
       event: database.prepare("INSERT INTO event (offset, machine_ref, seq, type, time_ms) VALUES (?, ?, ?, ?, ?)"),
       machine: database.prepare("UPDATE machine SET last_seq = ?, last_hash = ? WHERE machine_ref = ?"),
     };

@@ -9,14 +9,17 @@ import type Database from "better-sqlite3";
  *   slot = "TSL1", CRC-32 u32 of what follows, chunk u48, part u16, parts u16, bytes u16, body, zeros
  *
  * Chunks are numbered without holes. The next part goes into the slot after the last one, from the end round to the
- * first; where that slot is still in use, a new one is added at the end. A reader that knows the last slot therefore
- * finds the next one by looking into two places, as long as no seal has freed slots meanwhile.
+ * first; where that slot is still in use, the ring grows by GROWTH slots at its end and goes on there. A reader that
+ * knows the last slot and the size therefore finds the next one by looking into two or three places; after a seal,
+ * which frees slots, it looks at all of them.
  */
 export const SLOT_BYTES = 4_056;
 const HEAD_BYTES = 20;
 export const SLOT_BODY_BYTES = SLOT_BYTES - HEAD_BYTES;
 /** "TSL1" */
 export const SLOT_MAGIC = 0x314c5354;
+/** Slots that are added at once: the pages that a growing table touches are then touched once for all of them. */
+export const GROWTH = 64;
 /** A chunk has at most this many parts: 128 MB. */
 const PARTS_MAX = 32_000;
 
@@ -80,13 +83,15 @@ export class SlotTable {
   readonly #heads: Database.Statement;
   readonly #insert: Database.Statement | undefined;
   readonly #update: Database.Statement | undefined;
+  readonly #count: Database.Statement | undefined;
   readonly #trim: Database.Statement | undefined;
 
   constructor(database: Database.Database) {
     this.#read = database.prepare("SELECT data FROM tail WHERE slot = ?").pluck();
     this.#heads = database.prepare(`SELECT slot, substr(data, 1, ${HEAD_BYTES}) FROM tail ORDER BY slot`).raw();
     if (database.readonly) return;
-    this.#insert = database.prepare("INSERT INTO tail (slot, data) VALUES (?, ?)");
+    this.#insert = database.prepare(`INSERT INTO tail (slot, data) VALUES (?, zeroblob(${SLOT_BYTES}))`);
+    this.#count = database.prepare("UPDATE mark SET slots = ?");
     this.#update = database.prepare("UPDATE tail SET data = ? WHERE slot = ?");
     this.#trim = database.prepare("DELETE FROM tail WHERE slot >= ?");
   }
@@ -104,13 +109,19 @@ export class SlotTable {
     ]);
   }
 
-  write(slot: number, data: Buffer, isNew: boolean): void {
-    if (isNew) this.#insert?.run(slot, data);
-    else this.#update?.run(data, slot);
+  write(slot: number, data: Buffer): void {
+    this.#update?.run(data, slot);
+  }
+
+  /** Adds GROWTH slots behind `count`. */
+  grow(count: number): void {
+    for (let slot = count; slot < count + GROWTH; slot++) this.#insert?.run(slot);
+    this.#count?.run(count + GROWTH);
   }
 
   /** Removes the slots from `count` on. */
   trim(count: number): void {
     this.#trim?.run(count);
+    this.#count?.run(count);
   }
 }

@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
 import { chunkHead, decodeChunkBody, type SectionHead } from "./chunk.ts";
-import { type SlotHead, SlotTable, slotBody, slotHead } from "./slots.ts";
+import { GROWTH, SlotTable, slotBody, slotHead } from "./slots.ts";
 
 export interface TailChunk {
   readonly number: number;
@@ -28,7 +28,10 @@ interface Mark {
   readonly sealedChunk: number;
   readonly sealedOffset: number;
   readonly sealedSlot: number;
+  readonly slots: number;
 }
+
+const UNKNOWN: Mark = { closedChunk: 0, sealedChunk: -1, sealedOffset: 0, sealedSlot: -1, slots: 0 };
 
 /**
  * What this process knows of the tail: every chunk that is not sealed, decompressed. `refresh` brings it up to the
@@ -39,13 +42,14 @@ export class Tail {
   readonly #slots: SlotTable;
   readonly #markStatement: Database.Statement;
   readonly #machines: Database.Statement;
-  readonly #slotCount: Database.Statement;
   readonly #chains = new Map<number, Chain>();
   readonly #lastSeqs = new Map<string, number>();
   readonly #live = new Set<number>();
   #chunks: TailChunk[] = [];
-  #mark: Mark = { closedChunk: 0, sealedChunk: -1, sealedOffset: 0, sealedSlot: -1 };
+  #mark: Mark = UNKNOWN;
   #slotsKnown = 0;
+  /** How many there were at the look before. */
+  #slotsBefore = 0;
   #lastSlot = -1;
   #dataVersion = -1;
 
@@ -54,9 +58,8 @@ export class Tail {
     this.#slots = new SlotTable(database);
     this.#markStatement = database.prepare(`
       SELECT closed_chunk AS closedChunk, sealed_chunk AS sealedChunk, sealed_offset AS sealedOffset,
-        sealed_slot AS sealedSlot FROM mark`);
+        sealed_slot AS sealedSlot, slots FROM mark`);
     this.#machines = database.prepare("SELECT machine_id, last_seq FROM machine").raw();
-    this.#slotCount = database.prepare("SELECT coalesce(max(slot) + 1, 0) FROM tail").pluck();
   }
 
   /** Chunks that are not sealed, in order. */
@@ -123,6 +126,8 @@ export class Tail {
     const isSealed = mark.sealedChunk !== this.#mark.sealedChunk;
     if (isSealed) this.#sealed(mark);
     this.#mark = mark;
+    this.#slotsBefore = this.#slotsKnown;
+    this.#slotsKnown = mark.slots;
     // Where chunks lie depends on which slots were free, and a seal that this process has not seen freed some.
     if (isSealed) this.#load(isFirst);
     else while (this.#follow());
@@ -134,7 +139,7 @@ export class Tail {
     this.#chains.clear();
     this.#live.clear();
     this.#lastSeqs.clear();
-    this.#mark = { closedChunk: 0, sealedChunk: -1, sealedOffset: 0, sealedSlot: -1 };
+    this.#mark = UNKNOWN;
     this.#lastSlot = -1;
     this.#dataVersion = -1;
   }
@@ -146,20 +151,23 @@ export class Tail {
     const taken: number[] = [];
     for (const data of slots) {
       let slot = last + 1 < count ? last + 1 : 0;
-      if (count === 0 || this.#live.has(slot) || taken.includes(slot)) slot = count++;
-      this.#slots.write(slot, data, slot >= this.#slotsKnown);
+      if (count === 0 || this.#live.has(slot) || taken.includes(slot)) {
+        this.#slots.grow(count);
+        slot = count;
+        count += GROWTH;
+      }
+      this.#slots.write(slot, data);
       taken.push(slot);
       last = slot;
     }
+    // After a failure all of this is forgotten and read anew.
+    this.#slotsKnown = count;
     return taken;
   }
 
   add(chunk: TailChunk): void {
     this.#chunks.push(chunk);
-    for (const slot of chunk.slots) {
-      this.#live.add(slot);
-      this.#slotsKnown = Math.max(this.#slotsKnown, slot + 1);
-    }
+    for (const slot of chunk.slots) this.#live.add(slot);
     this.#lastSlot = chunk.slots.at(-1) ?? this.#lastSlot;
     for (const section of chunk.sections) {
       const lastSeq = section.firstSeq + section.events - 1;
@@ -192,7 +200,6 @@ export class Tail {
       if (lastSeq > (this.#lastSeqs.get(machineId) ?? 0)) this.#lastSeqs.set(machineId, lastSeq);
     }
     if (this.#chunks.length === 0) this.#lastSlot = sealedSlot;
-    this.#slotsKnown = this.#slotCount.get() as number;
   }
 
   /** Finds the chunks after the last one among all slots; the first time, every slot is proved. */
@@ -246,25 +253,28 @@ export class Tail {
     const slots: number[] = [];
     const bodies: (Uint8Array | undefined)[] = [];
     let last = this.#lastSlot;
-    let count = this.#slotsKnown;
     for (let part = 0, parts = 1; part < parts; part++) {
-      const isNext = (head: SlotHead | undefined): boolean => head?.chunk === wanted && head.part === part;
-      const around = last + 1 < count ? last + 1 : 0;
-      let data = count === 0 ? undefined : this.#slots.read(around);
-      let slot = around;
-      if (data === undefined || !isNext(slotHead(data))) {
-        data = this.#slots.read(count);
-        slot = count;
-        if (data === undefined || !isNext(slotHead(data))) return false;
-        count++;
-      }
-      parts = slotHead(data)?.parts ?? 1;
-      slots.push(slot);
-      bodies.push(slotBody(data));
-      last = slot;
+      const found = this.#find(wanted, part, last);
+      if (found === undefined) return false;
+      parts = slotHead(found.data)?.parts ?? 1;
+      slots.push(found.slot);
+      bodies.push(slotBody(found.data));
+      last = found.slot;
     }
     this.#take(wanted, slots, bodies);
     return true;
+  }
+
+  /** Looks for a part where it may lie: behind the last one, at the beginning, or where the ring has grown meanwhile. */
+  #find(chunk: number, part: number, last: number): { readonly slot: number; readonly data: Uint8Array } | undefined {
+    const places = [last + 1, 0];
+    for (let slot = this.#slotsBefore; slot < this.#slotsKnown; slot += GROWTH) places.push(slot);
+    for (const slot of places) {
+      const data = slot < this.#slotsKnown ? this.#slots.read(slot) : undefined;
+      const head = data && slotHead(data);
+      if (data !== undefined && head?.chunk === chunk && head.part === part) return { slot, data };
+    }
+    return undefined;
   }
 
   #take(number: number, slots: readonly number[], bodies: readonly (Uint8Array | undefined)[]): void {

@@ -4,21 +4,22 @@ import { START_MS } from "./section.ts";
 
 /**
  * Plays ticks into the log as fast as it takes them, on its accelerated clock: at each tick's end one append, committed at
- * once as the recorder does. Gives the readings; `keep` takes the events, for other encodings of the same.
+ * once as the recorder does, until `durationMs` after the start; a second call goes on. Gives the readings; `keep` takes the events, for other encodings of the same.
  */
 export async function play(
   driver: LogDriver,
-  ticks: Iterable<Tick>,
+  ticks: Iterator<Tick>,
   durationMs: number,
   keep?: (events: readonly TelemetryEvent[]) => void,
 ): Promise<number> {
   let readings = 0;
-  for (const { nowMs, events } of ticks) {
-    if (nowMs > START_MS + durationMs) break;
+  for (let next = ticks.next(); !next.done; next = ticks.next()) {
+    const { nowMs, events } = next.value;
     await driver.maintain(nowMs);
     if (events.length > 0) await driver.append(events, "now");
     readings += readingsOf(events);
     keep?.(events);
+    if (nowMs >= START_MS + durationMs) break;
   }
   return readings;
 }

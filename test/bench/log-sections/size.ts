@@ -10,7 +10,7 @@ import { perReading, type Row, SEED, type SectionOptions, START_MS, withLog } fr
 /** Bytes a reading on disk once everything is sealed, beside the same events in other forms. */
 export async function size({ minutes, machines }: SectionOptions): Promise<Row[]> {
   const options = { seed: SEED, startMs: START_MS, machines };
-  const kinds: [string, Iterable<Tick>][] = [
+  const kinds: [string, IterableIterator<Tick>][] = [
     ["factory, polled", factoryTicks(options)],
     ["factory, polled, last-change", factoryTicks({ ...options, stamps: "last-change" })],
     ["factory, subscribed", factoryTicks({ ...options, onChange: true })],
@@ -24,7 +24,7 @@ export async function size({ minutes, machines }: SectionOptions): Promise<Row[]
   return rows;
 }
 
-function sizesOf(name: string, ticks: Iterable<Tick>, minutes: number): Promise<Row[]> {
+function sizesOf(name: string, ticks: IterableIterator<Tick>, minutes: number): Promise<Row[]> {
   return withLog(async (driver) => {
     const events: TelemetryEvent[] = [];
     const emptyBytes = driver.sizeBytes();
