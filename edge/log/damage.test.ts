@@ -38,20 +38,27 @@ async function makeLog(path: string): Promise<StoredEvent[]> {
   return events;
 }
 
+const PLACES = {
+  block: { table: "block_data", key: "block_id", column: "data" },
+  rollup: { table: "block_data", key: "block_id", column: "rollup" },
+  slot: { table: "tail", key: "slot", column: "data" },
+} as const;
+
 /** Turns one bit of a blob in the file, as SQLite would read it. */
-function flip(path: string, table: string, id: number, bit: number): void {
+function flip(path: string, blob: keyof typeof PLACES, id: number, bit: number): void {
   const database = new Database(path);
-  const key = table === "tail" ? "slot" : "block_id";
-  const data = database.prepare(`SELECT data FROM ${table} WHERE ${key} = ?`).pluck().get(id) as Buffer;
+  const { table, key, column } = PLACES[blob];
+  const data = database.prepare(`SELECT ${column} FROM ${table} WHERE ${key} = ?`).pluck().get(id) as Buffer;
   (data[bit >> 3] as number) ^= 1 << (bit & 7);
   data[bit >> 3] = (data[bit >> 3] as number) & 0xff;
-  database.prepare(`UPDATE ${table} SET data = ? WHERE ${key} = ?`).run(data, id);
+  database.prepare(`UPDATE ${table} SET ${column} = ? WHERE ${key} = ?`).run(data, id);
   database.close();
 }
 
-function lengthOf(path: string, table: string, id: number): number {
+function lengthOf(path: string, blob: keyof typeof PLACES, id: number): number {
   const database = new Database(path, { readonly: true });
-  const length = database.prepare(`SELECT length(data) FROM ${table} WHERE block_id = ?`).pluck().get(id) as number;
+  const { table, key, column } = PLACES[blob];
+  const length = database.prepare(`SELECT length(${column}) FROM ${table} WHERE ${key} = ?`).pluck().get(id) as number;
   database.close();
   return length;
 }
@@ -66,14 +73,14 @@ describe("one flipped bit", () => {
   test("L21 P04 anywhere in a block: every read passes it over and serves the rest; the keeper tells exactly what is gone", async () => {
     const source = join(tempFolder(), "log.db");
     const events = await makeLog(source);
-    const bits = lengthOf(source, "block_data", 2) * 8;
+    const bits = lengthOf(source, "block", 2) * 8;
     // Block 2 is the second of a/1: 20 readings' events and an alarm.
     const lost = events.filter(({ machineId, seq }) => machineId === "a/1" && seq > 21 && seq <= 42);
     const rest = events.filter((event) => !lost.includes(event));
     for (let bit = 3; bit < bits; bit += Math.ceil(bits / 40)) {
       const path = join(tempFolder(), `log-${bit}.db`);
       copyFileSync(source, path);
-      flip(path, "block_data", 2, bit);
+      flip(path, "block", 2, bit);
       const log = open(path);
       const seen = new Set(everyEvent(log).map(({ offset }) => offset));
       // A part of the block that holds may still be served: nothing but the block may be missing, and nothing may be altered.
@@ -150,7 +157,7 @@ describe("one flipped bit", () => {
       for (const byte of [0, 4, 8, 13, 14, 16, 18, 25, 60]) {
         const path = join(tempFolder(), `log-${slot}-${byte}.db`);
         copyFileSync(source, path);
-        flip(path, "tail", slot, byte * 8 + 2);
+        flip(path, "slot", slot, byte * 8 + 2);
         const log = open(path);
         expect({ slot, byte, offsets: everyEvent(log).map(({ offset }) => offset) }).toEqual({
           slot,
@@ -175,7 +182,7 @@ describe("one flipped bit", () => {
       // Somebody has read all four.
       log.saveCursor("uplink", 4);
       log.close();
-      flip(path, "tail", 3, byte * 8 + 2);
+      flip(path, "slot", 3, byte * 8 + 2);
       const options = { path, clock: systemClock, ownStream: OWN, diskReserveBytes: 0 };
       const healed = await openHealingLog({ ...options, logger: pino({ level: "silent" }) });
       await healed.append([telemetryOf("a/1", [sampleOf("x", 5)])], "now");

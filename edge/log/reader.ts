@@ -72,10 +72,7 @@ export class SqliteLogReader implements LogReader {
   }
 
   protected refresh(): void {
-    const { sealedChunk } = this.tail;
-    this.tail.refresh();
-    if (this.tail.sealedChunk === sealedChunk) return;
-    this.epochs.reload();
+    if (this.tail.refresh()) this.epochs.reload();
   }
 
   /** What this process keeps in memory of the file may be wrong. */

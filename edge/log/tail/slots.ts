@@ -20,6 +20,7 @@ export const SLOT_BODY_BYTES = SLOT_BYTES - HEAD_BYTES;
 export const SLOT_MAGIC = 0x314c5354;
 /** Slots that are added at once: the pages that a growing table touches are then touched once for all of them. */
 export const GROWTH = 64;
+const UNUSED = Buffer.alloc(SLOT_BYTES);
 /** A chunk has at most this many parts: 128 MB. */
 const PARTS_MAX = 32_000;
 
@@ -59,6 +60,11 @@ export function slotHead(data: Uint8Array): SlotHead | undefined {
     parts: bytes.readUInt16LE(16),
     bytes: bytes.readUInt16LE(18),
   };
+}
+
+/** Whether the ring grew by this slot and nothing has been written into it yet. */
+export function isUnused(data: Uint8Array): boolean {
+  return UNUSED.equals(data);
 }
 
 /** What the slot carries of its chunk; undefined when it is damaged. */
