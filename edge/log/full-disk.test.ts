@@ -25,7 +25,7 @@ describe.skipIf(smallDiskObstacle() !== undefined)("a full disk", () => {
     const runs = Array.from({ length: Math.ceil(sizes.length / 12) }, (_, i) => sizes.slice(i * 12, i * 12 + 12));
     let refusals = 0;
     for (const run of runs) {
-      const [found] = await withSmallDisk(DISK_BYTES, child, ["work", ...run.map(String)]);
+      const [found] = await withSmallDisk(DISK_BYTES, child, ["work", ...run.map(String)], 150_000);
       for (const { freeKib, refused, healed, faults } of found as {
         freeKib: number;
         refused: string[];

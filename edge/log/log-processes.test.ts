@@ -2,23 +2,27 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { expect, test } from "vitest";
 import type { StoredEvent } from "../../cloud-sync/contract/event.ts";
 import { sampleOf, telemetryOf } from "../../test/support/events.ts";
+import { ledgerFaultsOf, lossFaultsOf } from "../../test/support/log-checks.ts";
 import { tempFolder } from "../../test/support/temp-folder.ts";
 import { systemClock } from "../kernel/clock.ts";
 import type { LogReader } from "./event-log.ts";
 import { openLog } from "./log.ts";
 import { openLogReader } from "./reader.ts";
 
-const child = join(import.meta.dirname, "..", "..", "test", "support", "log-writer-child.ts");
+const support = join(import.meta.dirname, "..", "..", "test", "support");
+const child = join(support, "log-writer-child.ts");
 
 function startWriter(
   path: string,
   name: string,
   machines = "a/1,a/2",
+  program = child,
 ): { process: ChildProcess; acknowledged: () => number } {
-  const writer = spawn(process.execPath, [child, path, name, machines], { stdio: ["ignore", "pipe", "inherit"] });
+  const writer = spawn(process.execPath, [program, path, name, machines], { stdio: ["ignore", "pipe", "inherit"] });
   let text = "";
   writer.stdout.on("data", (chunk) => {
     text = (text + chunk).slice(-200);
@@ -96,6 +100,56 @@ test("L03 L04 L09 three processes append to one file while a reader follows: no 
   // What a follower saw is exactly what is there now, up to where it stood.
   const stored = [...everyEvent(reader)].map((event) => event.offset).filter((each) => each <= offset);
   expect(followed).toEqual(stored);
+  reader.close();
+});
+
+test("L04 L09 L16 while one process seals and sheds and two append, who follows skips nothing and sees nothing twice", async () => {
+  const path = join(tempFolder(), "log.db");
+  openLog({ path, clock: systemClock }).close();
+  const keeper = startWriter(path, "keeper", "", join(support, "log-keeper-child.ts"));
+  const writers = ["p", "q"].map((name) => startWriter(path, name, `a/1,${name}/2`));
+  const reader = openLogReader(path);
+  const followed: StoredEvent[] = [];
+  const startedMs = performance.now();
+  const isOver = (afterMs: number): boolean => performance.now() - startedMs > afterMs;
+  // Until something has been shed, however slow the machine is.
+  while (!isOver(4_000) || !(isOver(30_000) || followed.some(({ type }) => type === "gap"))) {
+    await reader.waitPast(followed.at(-1)?.offset ?? 0, AbortSignal.timeout(1_000));
+    followed.push(...reader.readAfter(followed.at(-1)?.offset ?? 0, { limitEvents: 500 }));
+  }
+  for (const each of [keeper, ...writers]) each.process.kill("SIGKILL");
+  await Promise.all([keeper, ...writers].map((each) => once(each.process, "close")));
+  const last = followed.at(-1)?.offset ?? 0;
+  expect(keeper.acknowledged()).toBeGreaterThan(5);
+  expect(followed.every(({ offset }, i) => i === 0 || offset > (followed[i - 1]?.offset ?? 0))).toBe(true);
+  // All that is still there, up to where it stood, was seen as it is; what was not seen went before it came by, and was told.
+  const seen = new Map(followed.map((event) => [event.offset, event]));
+  const stored = [...everyEvent(reader)];
+  for (const event of stored)
+    if (event.offset <= last) expect(isDeepStrictEqual(seen.get(event.offset), event)).toBe(true);
+  const gaps = stored.flatMap((event) => (event.type === "gap" ? [{ machineId: event.machineId, ...event.data }] : []));
+  expect(gaps.length).toBeGreaterThan(0);
+  expect(
+    lossFaultsOf(
+      reader,
+      stored.filter(({ machineId }) => machineId === "k/1"),
+    ).filter((f) => f.startsWith("k/1")),
+  ).toEqual([]);
+  const isTold = (machineId: string, seq: number): boolean =>
+    gaps.some((gap) => gap.machineId === machineId && (gap.firstSeq ?? 0) <= seq && seq <= (gap.lastSeq ?? 0));
+  for (const { machineId } of reader.streams()) {
+    const own = followed.filter((event) => event.machineId === machineId);
+    const seqs = new Set(own.map(({ seq }) => seq));
+    for (let seq = 1; seq < (own.at(-1)?.seq ?? 0); seq++)
+      if (!seqs.has(seq)) expect(isTold(machineId, seq)).toBe(true);
+  }
+  // The newest that the writers were told of is there.
+  for (const [i, name] of ["p", "q"].entries()) {
+    const newest = reader.latest(`${name}/2`, "telemetry");
+    const value = newest?.type === "telemetry" ? Number(newest.data.samples[0]?.value) : 0;
+    expect(value).toBeGreaterThanOrEqual(writers[i]?.acknowledged() ?? 0);
+  }
+  expect(ledgerFaultsOf(reader)).toEqual([]);
   reader.close();
 });
 

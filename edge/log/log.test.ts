@@ -115,6 +115,25 @@ describe("the log", () => {
     other.close();
   });
 
+  test("L06 where numbers may have been lost another epoch begins, at once for every process", async () => {
+    const path = join(tempFolder(), "log.db");
+    const [one, other, reader] = [openLog({ path, clock: systemClock }), open(path), openLogReader(path)];
+    await other.append([telemetryOf("a/1", [sampleOf("x", 1)])], "now");
+    const before = reader.readAfter(0, { limitEvents: 9 })[0]?.epoch;
+    other.saveCursor("uplink", 7);
+    one.beginEpoch("test");
+    await other.append([telemetryOf("a/1", [sampleOf("x", 2)])], "now");
+    const names = [before, one.epoch];
+    expect(new Set(names).size).toBe(2);
+    for (const log of [one, other, reader]) {
+      const events = log.readAfter(0, { limitEvents: 9 });
+      expect(events.map(({ epoch }) => epoch)).toEqual(names);
+      // Beyond a cursor of somebody who has seen what is lost.
+      expect(events.map(({ offset }) => offset)).toEqual([1, 8]);
+    }
+    for (const log of [reader, one, other]) log.close();
+  });
+
   test("L07 what is read is what was appended, bit for bit", async () => {
     const log = open(join(tempFolder(), "log.db"));
     await fc.assert(

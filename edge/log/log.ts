@@ -275,7 +275,7 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
     return this.#bounds.forwardedBy === undefined ? 0 : this.cursor(this.#bounds.forwardedBy);
   }
 
-  #giveBack(freePagesMax = FREE_PAGES_MAX): boolean {
+  #giveBack(freePagesMax = Math.min(FREE_PAGES_MAX, this.#bounds.quotaBytes / 4_096 / 20)): boolean {
     const { freeBytes, fileBytes } = this.usage();
     const freePages = freeBytes / 4_096;
     if (freePages <= Math.max(freePagesMax, freePagesMax === 0 ? 0 : fileBytes / 4_096 / 20)) return false;

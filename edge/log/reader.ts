@@ -41,9 +41,14 @@ export class SqliteLogReader implements LogReader {
   constructor(database: Database.Database, path: string) {
     this.database = database;
     this.path = path;
-    this.epochs = new Epochs(database);
-    this.tail = new Tail(database);
-    this.blocks = new BlockStore(database);
+    try {
+      this.epochs = new Epochs(database);
+      this.tail = new Tail(database);
+      this.blocks = new BlockStore(database);
+    } catch (error) {
+      database.close();
+      throw asLogError(error, path);
+    }
     this.#tailReader = new TailReader(this.tail, (offset) => this.epochs.of(offset));
     this.#snapshot = database.transaction((work) => work());
     this.news = new NewsWatch(() => this.head());
@@ -67,10 +72,7 @@ export class SqliteLogReader implements LogReader {
   }
 
   protected refresh(): void {
-    const { sealedChunk } = this.tail;
-    this.tail.refresh();
-    if (this.tail.sealedChunk === sealedChunk) return;
-    this.epochs.reload();
+    if (this.tail.refresh()) this.epochs.reload();
   }
 
   /** What this process keeps in memory of the file may be wrong. */

@@ -16,7 +16,7 @@ import { openLogReader } from "./reader.ts";
 
 const RUNS = Number(process.env.TAILSTOCK_MODEL_RUNS ?? 6);
 const MACHINES = ["redmond/mill-01", "redmond/mill-02"];
-const QUOTA_BYTES = 4 << 20;
+const QUOTA_BYTES = 3 << 20;
 const RARE_TYPES: readonly EventType[] = ["alarm", "prediction", "anomaly", "state"];
 const START_MS = 1_780_000_000_000;
 
@@ -150,7 +150,7 @@ const anyStep = fc.oneof(
     weight: 5,
     arbitrary: fc.record({
       machine: fc.nat(1),
-      events: fc.constantFrom(20, 300, 900),
+      events: fc.constantFrom(20, 500, 1_300),
       rare: fc.subarray([...RARE_TYPES]),
     }),
   },

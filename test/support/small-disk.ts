@@ -27,12 +27,13 @@ const WAYS = [["-m"], ["-Urm"]]; // as root; as the root of a user namespace of 
  * parsed as JSON. The disk is a tmpfs in a mount namespace of the program alone (unshare(1)), gone when it ends; its folder
  * is the program's first argument, `args` follow. It fills the disk with fill-disk.ts. Needs Linux, and root or user
  * namespaces.
- * @throws Error with one sentence when this machine can't do that; when the program fails or takes more than 30 s
+ * @throws Error with one sentence when this machine can't do that; when the program fails or takes longer than `timeoutMs` (30 s)
  */
 export async function withSmallDisk(
   sizeBytes: number,
   program: string,
   args: readonly string[] = [],
+  timeoutMs = CHILD_TIMEOUT_MS,
 ): Promise<unknown[]> {
   const way = findWay();
   if (typeof way === "string") throw new Error(way);
@@ -41,7 +42,7 @@ export async function withSmallDisk(
     const command = [process.execPath, program, folder, ...args];
     const child = spawn("unshare", [...way, "sh", "-c", MOUNT, "sh", `${sizeBytes}`, folder, ...command], {
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: CHILD_TIMEOUT_MS,
+      timeout: timeoutMs,
       killSignal: "SIGKILL",
     });
     let output = "";

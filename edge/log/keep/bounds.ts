@@ -62,8 +62,9 @@ export class Bounds {
 
   /** Bytes that should go now; 0 while the log is below its high mark. */
   excess(usage: LogUsage): number {
-    // A write-ahead log that can't be emptied (a long read, a full disk) is not made smaller by giving up what is in the file.
-    const usedBytes = usage.usedBytes - Math.max(0, usage.walBytes - this.checkpointPages * PAGE_BYTES);
+    // A write-ahead log that can't be emptied (a long read, a full disk) is not made smaller by giving up what is in the
+    // file: beyond four times its share it does not count.
+    const usedBytes = usage.usedBytes - Math.max(0, usage.walBytes - 4 * this.checkpointPages * PAGE_BYTES);
     if (usedBytes <= this.highBytes(usage)) return 0;
     return usedBytes - this.limitBytes(usage) * (1 - 2 * HEADROOM_SHARE);
   }

@@ -20,6 +20,7 @@ export const SLOT_BODY_BYTES = SLOT_BYTES - HEAD_BYTES;
 export const SLOT_MAGIC = 0x314c5354;
 /** Slots that are added at once: the pages that a growing table touches are then touched once for all of them. */
 export const GROWTH = 64;
+const UNUSED = Buffer.alloc(SLOT_BYTES);
 /** A chunk has at most this many parts: 128 MB. */
 const PARTS_MAX = 32_000;
 
@@ -61,6 +62,11 @@ export function slotHead(data: Uint8Array): SlotHead | undefined {
   };
 }
 
+/** Whether the ring grew by this slot and nothing has been written into it yet. */
+export function isUnused(data: Uint8Array): boolean {
+  return UNUSED.equals(data);
+}
+
 /** What the slot carries of its chunk; undefined when it is damaged. */
 export function slotBody(data: Uint8Array): Uint8Array | undefined {
   const head = slotHead(data);
@@ -97,12 +103,16 @@ export class SlotTable {
   }
 
   read(slot: number): Uint8Array | undefined {
-    return this.#read.get(slot) as Uint8Array | undefined;
+    const data = this.#read.get(slot);
+    return data instanceof Uint8Array ? data : undefined;
   }
 
-  /** Heads of all slots, by slot; undefined for one whose head is damaged. */
-  heads(): (SlotHead | undefined)[] {
-    return (this.#heads.all() as [number, Uint8Array][]).map(([, data]) => slotHead(data));
+  /** Heads of all slots; undefined for one whose head is damaged, or that is no blob any more. */
+  heads(): [slot: number, head: SlotHead | undefined][] {
+    return (this.#heads.all() as [number, unknown][]).map(([slot, data]) => [
+      slot,
+      data instanceof Uint8Array ? slotHead(data) : undefined,
+    ]);
   }
 
   write(slot: number, data: Buffer): void {

@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
 import { chunkHead, decodeChunkBody, type SectionHead } from "./chunk.ts";
-import { GROWTH, SlotTable, slotBody, slotHead } from "./slots.ts";
+import { GROWTH, isUnused, SlotTable, slotBody, slotHead } from "./slots.ts";
 
 export interface TailChunk {
   readonly number: number;
@@ -111,12 +111,13 @@ export class Tail {
     return low;
   }
 
-  /** Takes over what other connections wrote, as this connection's transaction sees it. */
-  refresh(): void {
+  /** Takes over what other connections wrote, as this connection's transaction sees it; false when they wrote nothing. */
+  refresh(): boolean {
     const dataVersion = this.#database.pragma("data_version", { simple: true }) as number;
-    if (dataVersion === this.#dataVersion) return;
+    if (dataVersion === this.#dataVersion) return false;
     this.reload();
     this.#dataVersion = dataVersion;
+    return true;
   }
 
   /** The same, whether another connection wrote or this one did. */
@@ -208,9 +209,11 @@ export class Tail {
     const places = new Map<number, { slots: number[]; bodies: (Uint8Array | undefined)[] }>();
     const doubtful: number[] = [];
     let newest = lastChunk;
-    for (const [slot, head] of this.#slots.heads().entries()) {
+    for (const [slot, head] of this.#slots.heads()) {
       if (!isFirst && head && head.chunk <= lastChunk) continue;
-      const body = slotBody(this.#slots.read(slot) ?? EMPTY);
+      const data = this.#slots.read(slot) ?? EMPTY;
+      if (isUnused(data)) continue;
+      const body = slotBody(data);
       if (!head || !body || head.part >= head.parts) {
         doubtful.push(head?.chunk ?? 0);
         continue;
