@@ -37,7 +37,7 @@ export async function fillRounds(
   for (let round = 1; round <= rounds; round++) {
     await clock.advance(1_000);
     await log.append(roundOf(clock.nowMs(), round, signals, noiseBytes), "now");
-    if (sealEvery !== undefined && round % sealEvery === 0) log.seal();
+    if (sealEvery !== undefined && round % sealEvery === 0) while (log.sealStep());
   }
 }
 
@@ -51,7 +51,8 @@ function roundOf(timeMs: number, round: number, signals: number, noiseBytes: num
         receivedTimestampMs: timeMs,
       }),
     );
-    if (noiseBytes > 0) samples.push(sampleOf("noise", randomBytes(noiseBytes / 2).toString("hex")));
+    const times = { sourceTimestampMs: timeMs, serverTimestampMs: timeMs, receivedTimestampMs: timeMs };
+    if (noiseBytes > 0) samples.push(sampleOf("noise", randomBytes(noiseBytes / 2).toString("hex"), times));
     return { type: "telemetry", machineId, timeMs, data: { samples } };
   });
   if (round % 10 !== 0) return telemetry;
