@@ -164,8 +164,8 @@ describe("P04 salvage", () => {
   }, 9_000);
 
   test("one block damaged: exactly its events are lost; those sealed last are still in the ring of slots", async () => {
-    for (const blockId of [4, 10]) {
-      const log = await logFor({ rounds: 80 });
+    for (const blockId of [4, 34]) {
+      const log = await logFor({ rounds: 240 });
       const database = new Database(log.path);
       const block = database
         .prepare(

@@ -110,8 +110,9 @@ function ledgerOf(path: string): LedgerRange[] {
 /** Sorts what the pages hold; blocks go into a temporary table, for they may be more than memory takes. */
 function harvestOf(database: Database.Database, path: string, ledger: readonly LedgerRange[]): Harvest {
   database.exec(`CREATE TEMP TABLE found (
-    machine_id TEXT, first_seq INTEGER, first_offset INTEGER, data BLOB, PRIMARY KEY (machine_id, first_seq))`);
-  const insert = database.prepare("INSERT INTO temp.found VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING");
+    machine_id TEXT, first_seq INTEGER, last_seq INTEGER, first_offset INTEGER, last_offset INTEGER, epoch TEXT, data BLOB,
+    PRIMARY KEY (machine_id, first_seq))`);
+  const insert = database.prepare("INSERT INTO temp.found VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
   const slots = new SlotHarvest();
   const kept = new Map<number, StoredEvent>();
   const epochs = new Map<number, string>();
@@ -128,8 +129,8 @@ function harvestOf(database: Database.Database, path: string, ledger: readonly L
     for (const value of values) {
       if (!Buffer.isBuffer(value) || slots.take(value) || !looksLikeBlock(value)) continue;
       try {
-        const head = verifyBlock(value);
-        insert.run(head.machineId, head.firstSeq, head.firstOffset, value);
+        const { machineId, firstSeq, lastSeq, firstOffset, lastOffset, epoch: epochOfBlock } = verifyBlock(value);
+        insert.run(machineId, firstSeq, lastSeq, firstOffset, lastOffset, epochOfBlock, value);
       } catch (error) {
         if (!(error instanceof BlockError)) throw error;
         damagedBlocks++;
@@ -167,6 +168,16 @@ function looksLikeBlock(bytes: Buffer): boolean {
   return bytes.length > 64 && bytes.subarray(0, BLOCK_MAGIC.length).equals(BLOCK_MAGIC);
 }
 
+interface FoundBlock {
+  readonly id: number;
+  readonly machineId: string;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+  readonly epoch: string;
+}
+
 interface StreamState {
   readonly ref: number;
   lastSeq: number;
@@ -197,12 +208,21 @@ class Rebuild {
     this.#keptSeqs = new Map(
       [...Map.groupBy(kept, ({ machineId }) => machineId)].map(([id, own]) => [id, new Set(own.map(({ seq }) => seq))]),
     );
-    const ids = this.#database.prepare("SELECT rowid FROM temp.found ORDER BY first_offset").pluck().all();
-    const data = this.#database.prepare("SELECT data FROM temp.found WHERE rowid = ?").pluck();
-    for (const id of ids) this.#block(data.get(id) as Buffer);
     for (const [firstOffset, epoch] of epochs) this.#epochs.set(epoch, firstOffset);
-    const sealedEnd = this.#groupEnd;
-    for (const events of this.#fresh(slots)) this.#encode(events);
+    const found = this.#database.prepare(
+      "SELECT rowid AS id, machine_id AS machineId, first_seq AS firstSeq, last_seq AS lastSeq, first_offset AS firstOffset, last_offset AS lastOffset, epoch FROM temp.found",
+    );
+    const blocks = found.all() as FoundBlock[];
+    for (const { epoch, firstOffset } of blocks)
+      this.#epochs.set(epoch, Math.min(this.#epochs.get(epoch) ?? firstOffset, firstOffset));
+    const sealedEnd = blocks.reduce((end, { lastOffset }) => Math.max(end, lastOffset), 0);
+    // What fills a hole among the blocks stands among them: in the order of the offset, groups of blocks never overlap.
+    const runs = this.#fresh(slots, blocks).map((events) => ({ firstOffset: events[0]?.offset ?? 0, events }));
+    const data = this.#database.prepare("SELECT data FROM temp.found WHERE rowid = ?").pluck();
+    for (const part of [...blocks, ...runs].sort((a, b) => a.firstOffset - b.firstOffset)) {
+      if ("events" in part) this.#encode(part.events);
+      else this.#block(data.get(part.id) as Buffer);
+    }
     for (const event of kept) this.#kept(event);
     for (const [machineId, lastSeq] of lastSeqs) this.#missingEnd(machineId, lastSeq);
     const head = Math.max(sealedEnd, this.#groupEnd, slots.headSeen, ...kept.map(({ offset }) => offset));
@@ -215,26 +235,28 @@ class Rebuild {
   }
 
   /** Events of the tail that no block has, in runs of one machine with consecutive seqs. */
-  *#fresh(slots: SlotHarvest): Generator<StoredEvent[]> {
+  #fresh(slots: SlotHarvest, blocks: readonly FoundBlock[]): StoredEvent[][] {
     const begins = [...this.#epochs].sort((a, b) => b[1] - a[1]);
     const own = this.#database.prepare("SELECT epoch FROM epoch").pluck().get() as string;
     const epochOf = (offset: number): string =>
       begins.find(([, first]) => offset >= first)?.[0] ?? begins.at(-1)?.[0] ?? own;
-    const byMachine = Map.groupBy(slots.events(epochOf), ({ machineId }) => machineId);
-    for (const [machineId, events] of byMachine) {
-      let run: StoredEvent[] = [];
+    const blocksOf = Map.groupBy(blocks, ({ machineId }) => machineId);
+    const runs: StoredEvent[][] = [];
+    for (const [machineId, events] of Map.groupBy(slots.events(epochOf), (event) => event.machineId)) {
+      const covered = (blocksOf.get(machineId) ?? []).sort((a, b) => a.firstSeq - b.firstSeq);
+      let at = 0;
+      let last: StoredEvent | undefined;
       for (const event of events.sort((a, b) => a.seq - b.seq)) {
-        const last = run.at(-1);
-        if (event.seq <= (last?.seq ?? this.#stream(machineId).lastSeq)) continue;
-        const isNext = last === undefined || (event.seq === last.seq + 1 && event.epoch === last.epoch);
-        if (!isNext || run.length >= EVENTS_PER_BLOCK) {
-          yield run;
-          run = [];
-        }
-        run.push(event);
+        while (at < covered.length && (covered[at] as FoundBlock).lastSeq < event.seq) at++;
+        if ((covered[at]?.firstSeq ?? Number.POSITIVE_INFINITY) <= event.seq || event.seq === last?.seq) continue;
+        const isNext = last !== undefined && event.seq === last.seq + 1 && event.epoch === last.epoch;
+        const run = runs.at(-1);
+        if (isNext && run && run.length < EVENTS_PER_BLOCK) run.push(event);
+        else runs.push([event]);
+        last = event;
       }
-      if (run.length > 0) yield run;
     }
+    return runs;
   }
 
   /** Makes blocks of a run of events, of as many as one takes. An event that none takes is lost: the next block's hole says so. */
