@@ -7,7 +7,10 @@ import { sourceFiles, withoutComments } from "./support/source-tree.ts";
  */
 const PROMISED: Readonly<Record<string, string>> = {
   P02: "the buffer is lost on a restart",
+  P03: "the buffer drops data, and nobody can say which",
+  P04: "a corrupt store stops the collector, or is thrown away whole",
   P05: "a change of the configuration wipes the buffer",
+  P07: "nobody knows how long an outage the buffer survives",
   P13: "a subscription dies silently",
   P14: "sessions leak on the machine's server",
   P15: "server limits cut off nodes silently",
