@@ -7,10 +7,11 @@ import { sourceFiles, withoutComments } from "./support/source-tree.ts";
  */
 const PROMISED: Readonly<Record<string, string>> = {
   P02: "the buffer is lost on a restart",
-  P03: "the disk is not given back when the buffer drains",
-  P04: "a damaged buffer stops everything, or is dropped whole",
+  P03: "the disk grows and never shrinks",
+  P04: "a corrupt store stops the collector, or is thrown away whole",
   P05: "a change of the configuration wipes the buffer",
-  P06: "a full buffer stays full, or stops collection",
+  P06: "a full buffer never recovers",
+  P07: "nobody knows how long an outage the buffer survives",
   P13: "a subscription dies silently",
   P14: "sessions leak on the machine's server",
   P15: "server limits cut off nodes silently",

@@ -34,8 +34,8 @@ export async function boundsOfLog(cli: Cli, options: LogOptions, logPath: string
       const { log } = (await loadConfig(configPath)).config;
       if (resolve(log.path) === resolve(logPath)) return { bounds: log, configPath };
     } catch (error) {
-      // One under repair: the next may do.
       if (!(error instanceof EdgeError)) throw error;
+      cli.output.note(`${configPath} can't be used (see: tailstock config check): its bounds of the log are not known`);
     }
   }
   return { bounds: {}, configPath: null };

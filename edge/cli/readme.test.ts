@@ -24,7 +24,11 @@ test("the YAML in the README is a configuration without mistakes", () => {
 });
 
 test("the commands in the README exist", () => {
-  const named = [...readme.matchAll(/npx tailstock ([a-z]+(?: (?:list|trust|own|check|schema|inject|faults))?)/g)];
+  const named = [
+    ...readme.matchAll(
+      /npx tailstock ([a-z]+(?: (?:list|trust|own|check|schema|inject|faults|usage|verify|backup|restore|salvage|simulate-outage))?)/g,
+    ),
+  ];
   const commands = [...new Set(named.map(([, command]) => command ?? ""))];
   expect(commands.length).toBeGreaterThanOrEqual(9);
   const program = createProgram({

@@ -1,3 +1,4 @@
+import type { StoredEvent } from "../../cloud-sync/contract/event.ts";
 import type { LogReader } from "../log/event-log.ts";
 import { readRuntimeFile } from "./runtime-file.ts";
 import { durationText, harmless } from "./text.ts";
@@ -23,8 +24,7 @@ export interface RuntimeState {
  */
 export async function runtimeState(log: LogReader, nowMs: number, dashboardUrl?: string): Promise<RuntimeState> {
   const file = readRuntimeFile(log.path);
-  const head = log.head();
-  const lastCommitMs = log.readAfter(head - 1, { limitEvents: 1 })[0]?.timeMs ?? null;
+  const lastCommitMs = newestEvent(log)?.timeMs ?? null;
   const lastCommitAgeMs = lastCommitMs === null ? null : nowMs - lastCommitMs;
   const url = dashboardUrl ?? (file?.alive ? file.dashboardUrl : null);
   const dashboard = url === null ? null : await askHealth(url);
@@ -46,6 +46,16 @@ export async function runtimeState(log: LogReader, nowMs: number, dashboardUrl?:
     lastCommitAgeMs,
     dashboard,
   };
+}
+
+/** The newest event; after a restore or a salvage the head is beyond it. */
+function newestEvent(log: LogReader): StoredEvent | undefined {
+  const atHead = log.readAfter(log.head() - 1, { limitEvents: 1 })[0];
+  if (atHead) return atHead;
+  return log
+    .streams()
+    .flatMap(({ machineId, lastSeq }) => log.readStream(machineId, lastSeq - 1, { limitEvents: 1 }))
+    .sort((a, b) => b.offset - a.offset)[0];
 }
 
 async function askHealth(url: string): Promise<{ url: string; answers: boolean; detail: string }> {

@@ -152,7 +152,7 @@ export function asLogError(error: unknown, path: string): EdgeError {
   if (code === "SQLITE_NOTADB") {
     return new EdgeError("LOG_VERSION", `${path} is not a SQLite file`, {
       cause: error,
-      hint: "Name another file; this one was left as it is.",
+      hint: "Name another file; this one was left as it is. If it is a log whose beginning is destroyed: tailstock log salvage.",
     });
   }
   if (code.startsWith("SQLITE_CORRUPT")) {

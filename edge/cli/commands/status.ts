@@ -1,12 +1,17 @@
 import { Command } from "commander";
 import { type Severity, statusName } from "../../kernel/status-code.ts";
-import type { LogReader } from "../../log/event-log.ts";
+import { type Forecast, forecast } from "../../log/forecast.ts";
+import type { BoundsOptions } from "../../log/keep/bounds.ts";
+import { openLogReader, type SqliteLogReader } from "../../log/reader.ts";
 import type { Cli } from "../cli.ts";
-import { type LogOptions, openFoundLog, withLogOptions } from "../find-log.ts";
+import { findLog, type LogOptions, withLogOptions } from "../find-log.ts";
+import { boundsOfLog } from "../log-bounds.ts";
 import { type ConnectionView, connectionViews, countSeverities, machineIdsOf, machineView } from "../log-view.ts";
 import { type RuntimeState, runtimeState } from "../runtime-state.ts";
 import { factLines, tableLines } from "../table.ts";
 import { bytesText, countText, durationText, harmless } from "../text.ts";
+import { fullText, shareText } from "./log/usage.ts";
+import { digits, mebibytes } from "./log/words.ts";
 
 const PROBLEMS_SHOWN = 10;
 
@@ -20,9 +25,11 @@ export function statusCommand(cli: Cli): Command {
     .option("--dashboard <url>", "where to ask for /api/health")
     .addHelpText("after", "\nWorks from the log file alone, also when nothing runs.")
     .action(async (options: StatusOptions) => {
-      const log = await openFoundLog(cli, options);
+      const path = await findLog(cli, options);
+      const { bounds } = await boundsOfLog(cli, options, path);
+      const log = openLogReader(path);
       try {
-        const report = await statusReport(log, cli.clock.nowMs(), options.dashboard);
+        const report = await statusReport(log, bounds, cli.clock.nowMs(), options.dashboard);
         const isFine =
           report.runtime.state === "running" && report.connections.every(({ state }) => state === "connected");
         if (!isFine) cli.problemFound();
@@ -35,7 +42,14 @@ export function statusCommand(cli: Cli): Command {
 
 interface StatusReport {
   readonly runtime: RuntimeState;
-  readonly log: { readonly path: string; readonly epoch: string; readonly sizeBytes: number; readonly head: number };
+  readonly log: {
+    readonly path: string;
+    readonly epoch: string;
+    readonly sizeBytes: number;
+    readonly head: number;
+    readonly events: number;
+    readonly forecast: Forecast;
+  };
   readonly connections: readonly (ConnectionView & { readonly ageMs: number })[];
   readonly machines: readonly (Record<Severity, number> & {
     readonly machineId: string;
@@ -48,14 +62,27 @@ interface StatusReport {
   readonly cursors: readonly { name: string; offset: number; behind: number; updatedMs: number }[];
 }
 
-async function statusReport(log: LogReader, nowMs: number, dashboardUrl?: string): Promise<StatusReport> {
+async function statusReport(
+  log: SqliteLogReader,
+  bounds: BoundsOptions,
+  nowMs: number,
+  dashboardUrl?: string,
+): Promise<StatusReport> {
   const views = machineIdsOf(log)
     .map((machineId) => machineView(log, machineId))
     .filter(({ removed }) => !removed);
   const head = log.head();
   return {
     runtime: await runtimeState(log, nowMs, dashboardUrl),
-    log: { path: log.path, epoch: log.epoch, sizeBytes: log.sizeBytes(), head },
+    log: {
+      path: log.path,
+      epoch: log.epoch,
+      sizeBytes: log.sizeBytes(),
+      head,
+      // Of all streams: an offset is no count, for it may begin anywhere.
+      events: log.streams().reduce((sum, { lastSeq }) => sum + lastSeq, 0),
+      forecast: forecast(log, bounds),
+    },
     connections: connectionViews(log, views).map((view) => ({ ...view, ageMs: nowMs - view.timeMs })),
     machines: views.map((view) => ({
       machineId: view.machineId,
@@ -75,7 +102,8 @@ function reportLines(cli: Cli, report: StatusReport): string[] {
   const isRunning = runtime.state === "running";
   const facts = factLines([
     ["runtime", `${isRunning ? "running" : cli.output.paint("bad", "NOT running")} (${runtime.detail})`],
-    ["log", `${log.path}, ${bytesText(log.sizeBytes)}, ${countText(log.head, "event")}`],
+    ["log", `${log.path}, ${bytesText(log.sizeBytes)}, ${countText(log.events, "event")}`],
+    ["room", roomText(log.forecast)],
   ]);
   if (!isRunning && connections.length > 0) facts.push("", "What follows is how things were when the runtime stopped.");
   const machineRows = machines.map((machine) => [
@@ -115,6 +143,13 @@ function reportLines(cli: Cli, report: StatusReport): string[] {
           ),
         ]),
   ];
+}
+
+/** One line of what `tailstock log usage` says. */
+function roomText(present: Forecast): string {
+  const used = `${shareText(present)} of ${mebibytes(present.quotaBytes)} MiB used`;
+  if (present.readingsPerS === 0) return used;
+  return `${used}; ${digits(present.readingsPerS)} readings/s at ${digits(present.bytesPerReading)} B; full ${fullText(present)}`;
 }
 
 function connectionLines(cli: Cli, connection: StatusReport["connections"][number]): string[] {

@@ -34,9 +34,8 @@ export function outageCommand(cli: Cli): Command {
         }
         const outage = simulateOutage(present, durationMs);
         if (!outage.fits) cli.problemFound();
-        const quotaBytes = bounds.quotaBytes ?? null;
         const quotaMiBNeeded = mebibytes(outage.quotaNeededBytes);
-        await cli.output.result({ path, configPath, quotaBytes, quotaMiBNeeded, present, outage }, () =>
+        await cli.output.result({ path, configPath, quotaMiBNeeded, present, outage }, () =>
           outageLines(cli, present, outage, quotaText(present.quotaBytes, configPath)),
         );
       } finally {

@@ -39,7 +39,7 @@ function salvageLines(cli: Cli, path: string, report: SalvageReport): string[] {
   const events = lost.reduce((sum, { firstSeq, lastSeq }) => sum + lastSeq - firstSeq + 1, 0);
   const shown = lost.slice(0, LOST_SHOWN);
   return [
-    `${path}: looked at ${plural(report.pages, "page")}, of them ${numberText(report.damagedPages)} unreadable.`,
+    `${path}: looked at ${plural(report.pages, "page")}${report.damagedPages === 0 ? "" : `, ${numberText(report.damagedPages)} of them damaged`}.`,
     `Brought back into ${target}: ${plural(report.events, "event")} with ${plural(report.samples, "reading")} of ${plural(report.machines, "stream")}.`,
     ...gone.map(
       ({ state, events: count }) =>
@@ -47,10 +47,10 @@ function salvageLines(cli: Cli, path: string, report: SalvageReport): string[] {
     ),
     ...(report.damagedBlocks === 0
       ? []
-      : [`${plural(report.damagedBlocks, "block")} were found that do not prove; they were left out.`]),
+      : [`Found but not proven, and left out: ${plural(report.damagedBlocks, "block")}.`]),
     ...(report.damagedCommits === 0
       ? []
-      : [`${plural(report.damagedCommits, "commit")} of what was not sealed yet were found that can't be read.`]),
+      : [`Found but not readable, of what was not sealed yet: ${plural(report.damagedCommits, "commit")}.`]),
     ...(lost.length === 0
       ? isLoss(report)
         ? []

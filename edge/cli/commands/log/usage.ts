@@ -30,7 +30,7 @@ export function usageCommand(cli: Cli): Command {
 
 /** "of 10240 MiB" and where that is from. */
 export function quotaText(quotaBytes: number, configPath: string | null): string {
-  return `${mebibytes(quotaBytes)} MiB (log.quotaMiB ${configPath === null ? "by default: no configuration found" : `of ${configPath}`})`;
+  return `${mebibytes(quotaBytes)} MiB (log.quotaMiB ${configPath === null ? "by default: no configuration of this log found" : `of ${configPath}`})`;
 }
 
 export function rateText({ readingsPerS, bytesPerReading, bytesPerS, basis }: Forecast): string {
@@ -38,15 +38,28 @@ export function rateText({ readingsPerS, bytesPerReading, bytesPerS, basis }: Fo
   return `${digits(readingsPerS)} readings/s at ${digits(bytesPerReading)} B each, ${bytesText(Math.round(bytesPerS * 86_400))} a day (from ${basis})`;
 }
 
+/** What is used of the quota. */
+export function shareText({ usedBytes, quotaBytes }: Forecast): string {
+  const percent = (usedBytes / quotaBytes) * 100;
+  return percent < 0.1 ? "less than 0.1 %" : `${digits(percent)} %`;
+}
+
+/** When the room is used up at the present rate, if that comes before readings go by age. */
+export function fullText({ timeToFullMs, maxAgeMs }: Forecast): string {
+  if (timeToFullMs === null) return "never: nothing comes in";
+  if (timeToFullMs === 0) return "now: the oldest readings are being thinned";
+  if (timeToFullMs > maxAgeMs) return `never: readings go by age, after ${durationText(maxAgeMs)} of running`;
+  return `in ${durationText(timeToFullMs)}`;
+}
+
 function usageLines(cli: Cli, survey: LogSurvey, configPath: string | null): string[] {
   const { usage, forecast, tail, blocks, epochs, states } = survey;
   const { quotaBytes } = forecast;
-  const share = (forecast.usedBytes / quotaBytes) * 100;
   const isDiskSmaller = forecast.limitBytes < quotaBytes;
   const current = epochs.at(-1);
   const facts = factLines([
     ["log", survey.path],
-    ["used", `${bytesText(usage.usedBytes)}, ${digits(share)} % of the quota`],
+    ["used", `${bytesText(usage.usedBytes)}, ${shareText(forecast)} of the quota`],
     ["quota", quotaText(quotaBytes, configPath)],
     ...(isDiskSmaller
       ? [["disk", cli.output.paint("uncertain", `leaves ${bytesText(forecast.limitBytes)} only`)] as const]
@@ -57,7 +70,7 @@ function usageLines(cli: Cli, survey: LogSurvey, configPath: string | null): str
     ],
     ["room", `${bytesText(Math.round(forecast.roomBytes))} until readings are thinned`],
     ["rate", rateText(forecast)],
-    ["full in", forecast.timeToFullMs === null ? "never, at this rate" : durationText(forecast.timeToFullMs)],
+    ["full", fullText(forecast)],
     ["oldest reading", survey.oldestReadingMs === null ? "none" : timeText(survey.oldestReadingMs)],
     ...(survey.oldestAggregateMs === null ? [] : [["oldest aggregate", timeText(survey.oldestAggregateMs)] as const]),
     [
