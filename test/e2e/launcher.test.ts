@@ -9,7 +9,13 @@ const root = join(import.meta.dirname, "..", "..");
 /** What the launcher needs of a fresh clone, and nothing of what it installs. */
 function freshClone(): string {
   const folder = tempFolder();
-  for (const path of ["package.json", "package-lock.json", "edge/cli/launcher.mjs", "edge/cli/node-flags.json"]) {
+  for (const path of [
+    "package.json",
+    "package-lock.json",
+    "edge/cli/launcher.mjs",
+    "edge/cli/node-flags.json",
+    "edge/cli/node-env.json",
+  ]) {
     cpSync(join(root, path), join(folder, path));
   }
   return folder;

@@ -4,12 +4,18 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..", "..");
-/** What is measured or tested runs with the flags that the launcher gives it. */
+/** What is measured or tested runs with the flags and settings that the launcher gives it. */
 const nodeFlags = JSON.parse(readFileSync(join(root, "edge", "cli", "node-flags.json"), "utf8")) as string[];
+
+const nodeEnv = JSON.parse(readFileSync(join(root, "edge", "cli", "node-env.json"), "utf8")) as Record<string, string>;
 
 /** Starts one of Tailstock's programs with this Node; its stdin is a pipe, so that it ends with us. */
 export function startProgram(args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [...nodeFlags, ...args], { cwd: root, stdio: ["pipe", "pipe", "inherit"] });
+  return spawn(process.execPath, [...nodeFlags, ...args], {
+    cwd: root,
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { ...nodeEnv, ...process.env },
+  });
 }
 
 /** The first line that the program prints; the rest is read away. */
