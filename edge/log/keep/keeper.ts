@@ -28,12 +28,19 @@ export class LogKeeper implements Component {
   async run(signal: AbortSignal, ready: () => void): Promise<void> {
     const { log, clock, logger } = this.#options;
     const failures = new FailureLog(logger, clock, { component: this.name });
+    // Where no thread can be had, blocks are encoded here, one machine at a time.
+    let sealsHere = false;
     ready();
     while (!signal.aborted) {
       let pauseMs = ROUND_MS;
       try {
-        while (!signal.aborted && log.maintain(false)) await yieldToLoop();
-        if (!signal.aborted && log.isSealDue()) await log.sealAside(signal);
+        while (!signal.aborted && log.maintain(sealsHere)) await yieldToLoop();
+        sealsHere = false;
+        if (!signal.aborted && log.isSealDue()) {
+          sealsHere = true;
+          await log.sealAside(signal);
+          sealsHere = false;
+        }
         failures.recovered();
       } catch (error) {
         if (!(error instanceof EdgeError) || error.retry === "never") throw error;

@@ -9,7 +9,8 @@ import { ManualClock } from "../../../test/support/manual-clock.ts";
 import { tempFolder } from "../../../test/support/temp-folder.ts";
 import { openLogReader } from "../reader.ts";
 import { verifyLog } from "../verify.ts";
-import { type SalvageReport, salvageLog } from "./salvage.ts";
+import type { SalvageReport } from "./rebuild.ts";
+import { salvageLog } from "./salvage.ts";
 
 const PAGE = 4_096;
 

@@ -10,7 +10,7 @@ import type { SectionHead } from "../tail/chunk.ts";
 import type { RareEntry, SealedBlock } from "./insert-block.ts";
 
 /** A block is begun anew beyond this, so that it stays far below the largest message. */
-export const BLOCK_SAMPLES_MAX = 40_000;
+export const BLOCK_SAMPLES_MAX = 200_000;
 const BLOCK_EVENTS_MAX = 40_000;
 const BLOCK_BYTES_WANTED = 0.8 * BLOCK_BYTES_MAX;
 

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
-import { type SalvageReport, salvageLog } from "../../../log/recovery/salvage.ts";
+import type { SalvageReport } from "../../../log/recovery/rebuild.ts";
+import { salvageLog } from "../../../log/recovery/salvage.ts";
 import type { Cli } from "../../cli.ts";
 import { tableLines } from "../../table.ts";
 import { harmless } from "../../text.ts";
