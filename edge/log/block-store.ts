@@ -34,14 +34,6 @@ const KEPT_IDLE_MS = 5_000;
 /** Blocks that one call hands over. */
 const STORED_MAX = 256;
 
-/** A sealed event that is not telemetry, as the index has it. */
-interface RareRow {
-  readonly offset: number;
-  readonly machineRef: number;
-  readonly seq: number;
-  readonly kept: string | null;
-}
-
 /** Reads of sealed blocks. A damaged block is passed over and remembered in `damaged`; the rest is served. */
 export class BlockStore {
   readonly damaged = new Set<number>();
@@ -145,73 +137,6 @@ export class BlockStore {
     ) as BlockMeta[];
   }
 
-  /** Sealed events of these types (never telemetry) with offset > `offset`. */
-  rareAfter(offset: number, limitEvents: number, types: readonly EventType[]): StoredEvent[] {
-    const statement = this.statement(`
-      SELECT offset, machine_ref AS machineRef, seq, kept FROM event
-      WHERE offset > ? AND type IN (${types.map(() => "?").join(", ")}) ORDER BY offset LIMIT ?`);
-    return this.#readable(limitEvents, (last, limit) => statement.all(last?.offset ?? offset, ...types, limit));
-  }
-
-  /** One machine's sealed events of these types (never telemetry) with first ≤ seq ≤ last, ascending or newest first. */
-  rareOf(
-    machineRef: number,
-    range: { first: number; last: number; limitEvents: number; newestFirst?: boolean },
-    types: readonly EventType[],
-  ): StoredEvent[] {
-    const { first, last, limitEvents, newestFirst = false } = range;
-    const statement = this.statement(`
-      SELECT offset, machine_ref AS machineRef, seq, kept FROM event
-      WHERE machine_ref = ? AND type IN (${types.map(() => "?").join(", ")}) AND seq BETWEEN ? AND ?
-      ORDER BY seq ${newestFirst ? "DESC" : "ASC"} LIMIT ?`);
-    return this.#readable(limitEvents, (before, limit) => {
-      const from = before && !newestFirst ? before.seq + 1 : first;
-      const to = before && newestFirst ? before.seq - 1 : last;
-      return statement.all(machineRef, ...types, from, to, limit);
-    });
-  }
-
-  /** As many as are wanted of those that can be read: one in a damaged block must not end the answer. */
-  #readable(limitEvents: number, next: (last: RareRow | undefined, limit: number) => unknown[]): StoredEvent[] {
-    const found: StoredEvent[] = [];
-    for (let last: RareRow | undefined; found.length < limitEvents; ) {
-      const limit = limitEvents - found.length;
-      const rows = next(last, limit) as RareRow[];
-      for (const row of rows) found.push(...(this.#rare(row) ?? []));
-      last = rows.at(-1);
-      if (rows.length < limit) break;
-    }
-    return found;
-  }
-
-  /** Events whose block is gone, with first ≤ seq ≤ last. */
-  keptOf(machineRef: number, first: number, last: number, limitEvents: number): StoredEvent[] {
-    const rows = this.statement(`
-      SELECT kept FROM event WHERE machine_ref = ? AND seq BETWEEN ? AND ? AND kept IS NOT NULL
-      ORDER BY seq LIMIT ?`)
-      .pluck()
-      .all(machineRef, first, last, limitEvents) as string[];
-    return rows.map((json) => JSON.parse(json) as StoredEvent);
-  }
-
-  /** Events whose block is gone, with from < offset ≤ to. */
-  keptBetween(from: number, to: number): StoredEvent[] {
-    const rows = this.statement("SELECT kept FROM event WHERE offset > ? AND offset <= ? AND kept IS NOT NULL")
-      .pluck()
-      .all(from, to) as string[];
-    return rows.map((json) => JSON.parse(json) as StoredEvent);
-  }
-
-  /** Events whose block is gone, of a time. */
-  keptOfTime(machineRef: number, fromMs: number, toMs: number, afterSeq: number): StoredEvent[] {
-    const rows = this.statement(`
-      SELECT kept FROM event
-      WHERE machine_ref = ? AND seq > ? AND kept IS NOT NULL AND time_ms >= ? AND time_ms < ? ORDER BY seq`)
-      .pluck()
-      .all(machineRef, afterSeq, fromMs, toMs) as string[];
-    return rows.map((json) => JSON.parse(json) as StoredEvent);
-  }
-
   /** Blocks as they are stored, in the order of their last offset. */
   storedAfter(offset: number, limitBytes: number): StoredBlock[] {
     const rows = this.statement(`
@@ -283,19 +208,6 @@ export class BlockStore {
       if (newest) return newest;
     }
     return undefined;
-  }
-
-  #rare(row: RareRow): [StoredEvent] | undefined {
-    if (row.kept !== null) return [JSON.parse(row.kept) as StoredEvent];
-    const blockId = this.statement(`
-      SELECT block_id FROM block WHERE machine_ref = ? AND first_seq <= ? AND state = 'whole'
-      ORDER BY first_seq DESC LIMIT 1`)
-      .pluck()
-      .get(row.machineRef, row.seq) as number | undefined;
-    if (blockId === undefined) return undefined;
-    const block = this.decoded(blockId);
-    const event = block && this.guarded(blockId, () => block.rareEvents().find(({ seq }) => seq === row.seq));
-    return event && [event];
   }
 
   /** Sealed events with offset > `offset`, ascending, out of one group of blocks; empty when no block has any. */

@@ -212,7 +212,10 @@ export class SqliteLog extends SqliteLogWriter implements EventLog {
       return result.blocks;
     });
     if (chunk) this.appended(chunk);
-    if (done > 0) this.blocks.forget();
+    if (done > 0) {
+      this.blocks.forget();
+      this.rare.forget();
+    }
     this.step("shed-done");
     return done;
   }

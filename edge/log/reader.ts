@@ -9,6 +9,7 @@ import type { LogReader, ReadOptions, StoredBlock } from "./event-log.ts";
 import { type LogUsage, usageOf } from "./keep/usage.ts";
 import { readLedger } from "./ledger.ts";
 import { NewsWatch } from "./news-watch.ts";
+import { RareStore } from "./rare-store.ts";
 import type { SeriesQuery, SeriesSlice } from "./series.ts";
 import { SeriesReader } from "./series-reader.ts";
 import { Tail } from "./tail/tail.ts";
@@ -34,6 +35,7 @@ export class SqliteLogReader implements LogReader {
   protected readonly news: NewsWatch;
   protected readonly tail: Tail;
   protected readonly blocks: BlockStore;
+  protected readonly rare: RareStore;
   protected readonly epochs: Epochs;
   readonly #tailReader: TailReader;
   readonly #snapshot: Database.Transaction<(work: () => unknown) => unknown>;
@@ -45,6 +47,7 @@ export class SqliteLogReader implements LogReader {
       this.epochs = new Epochs(database);
       this.tail = new Tail(database);
       this.blocks = new BlockStore(database);
+      this.rare = new RareStore(this.blocks);
     } catch (error) {
       database.close();
       throw asLogError(error, path);
@@ -80,6 +83,7 @@ export class SqliteLogReader implements LogReader {
     this.tail.forget();
     this.#tailReader.forget();
     this.blocks.forget();
+    this.rare.forget();
   }
 
   head(): number {
@@ -95,7 +99,7 @@ export class SqliteLogReader implements LogReader {
       const found = !sealed
         ? []
         : types !== undefined && !types.includes("telemetry")
-          ? this.blocks.rareAfter(offset, limitEvents, types)
+          ? this.rare.rareAfter(offset, limitEvents, types)
           : this.#sealedAfter(offset, limitEvents, wanted);
       if (found.length >= limitEvents) return found;
       return [...found, ...this.#tailReader.after(offset, limitEvents - found.length, wanted)];
@@ -114,7 +118,7 @@ export class SqliteLogReader implements LogReader {
       const end = group === undefined ? this.sealedOffset() : this.blocks.groupEnd(from);
       const isCut = group !== undefined && found.length + group.length >= limitEvents;
       const to = isCut ? (group.at(-1)?.offset ?? end) : end;
-      const kept = this.blocks.keptBetween(from, to).filter(({ type }) => accept(type));
+      const kept = this.rare.keptBetween(from, to).filter(({ type }) => accept(type));
       found.push(...[...(group ?? []), ...kept].sort((a, b) => a.offset - b.offset));
       if (group === undefined) break;
       from = to;
@@ -142,7 +146,7 @@ export class SqliteLogReader implements LogReader {
     const found: StoredEvent[] = [];
     if (ref !== undefined) {
       if (onlyRare) {
-        found.push(...this.blocks.rareOf(ref, { first, last, limitEvents }, types ?? []).filter(isWanted));
+        found.push(...this.rare.rareOf(ref, { first, last, limitEvents }, types ?? []).filter(isWanted));
       } else {
         this.#sealedStream(ref, { first, last, limitEvents }, isWanted, found);
       }
@@ -164,7 +168,7 @@ export class SqliteLogReader implements LogReader {
     for (let from = first; found.length < limitEvents; ) {
       const metas = this.blocks.ofStream(machineRef, from, last, BLOCKS_AT_ONCE);
       for (const { blockId, firstSeq, lastSeq } of metas) {
-        if (firstSeq > from) take(this.blocks.keptOf(machineRef, from, firstSeq - 1, limitEvents));
+        if (firstSeq > from) take(this.rare.keptOf(machineRef, from, firstSeq - 1, limitEvents));
         const start = Math.max(from, firstSeq) - firstSeq;
         // Only as many as may be wanted are made into events; those that are not accepted are made up for by the next turn.
         for (let index = start; index <= Math.min(last, lastSeq) - firstSeq && found.length < limitEvents; ) {
@@ -177,7 +181,7 @@ export class SqliteLogReader implements LogReader {
         if (found.length >= limitEvents) return;
       }
       if (metas.length < BLOCKS_AT_ONCE) {
-        take(this.blocks.keptOf(machineRef, from, last, limitEvents));
+        take(this.rare.keptOf(machineRef, from, last, limitEvents));
         return;
       }
     }
@@ -205,7 +209,7 @@ export class SqliteLogReader implements LogReader {
           found.push(...this.#ofStream(machineId, range, limitEvents - found.length, types, accept));
           if (found.length >= limitEvents) break;
         }
-        const kept = this.blocks
+        const kept = this.rare
           .keptOfTime(ref, fromMs, toMs, afterSeq)
           .filter(({ type }) => types === undefined || types.includes(type));
         if (kept.length > 0) {
@@ -247,7 +251,7 @@ export class SqliteLogReader implements LogReader {
       const ref = this.blocks.machineRef(machineId);
       if (ref === undefined) return undefined;
       const range = { first: 1, last: Number.MAX_SAFE_INTEGER, limitEvents: 1, newestFirst: true };
-      return type === "telemetry" ? this.blocks.newestTelemetry(ref) : this.blocks.rareOf(ref, range, [type])[0];
+      return type === "telemetry" ? this.blocks.newestTelemetry(ref) : this.rare.rareOf(ref, range, [type])[0];
     });
   }
 
