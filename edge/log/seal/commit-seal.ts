@@ -27,6 +27,7 @@ export function commitSeal(place: SealPlace, closedChunk: number, works: readonl
   if (tail.closedChunk !== closedChunk || tail.sealedChunk >= closedChunk) return false;
   const last = tail.chunks.findLast(({ number }) => number <= closedChunk);
   if (!last) return false;
+  checkWhole(tail, closedChunk, works);
   const groupNo = (database.prepare("SELECT coalesce(max(group_no), 0) + 1 FROM block").pluck().get() as number) || 1;
   const find = database.prepare("SELECT machine_ref AS ref, last_seq AS lastSeq FROM machine WHERE machine_id = ?");
   const insert = database.prepare("INSERT INTO machine (machine_id, last_seq, last_hash) VALUES (?, 0, zeroblob(16))");
@@ -51,6 +52,16 @@ export function commitSeal(place: SealPlace, closedChunk: number, works: readonl
   if (isEmpty) tail.trimAll();
   else tail.trim(sealedSlot, tail.chunks.length);
   return true;
+}
+
+/** What is sealed frees its slots: before that, every event of theirs must be in a block. */
+function checkWhole(tail: Tail, closedChunk: number, works: readonly MachineWork[]): void {
+  let fresh = 0;
+  for (const { number, sections } of tail.chunks)
+    if (number <= closedChunk) for (const { events } of sections) fresh += events;
+  let sealed = 0;
+  for (const { blocks } of works) for (const { bytes } of blocks) sealed += readBlockHead(bytes).events;
+  if (fresh !== sealed) throw new RangeError(`${fresh} events were to be sealed, ${sealed} are in the blocks`);
 }
 
 /** Seqs of commits that were damaged before they could be sealed: the ledger knows them as such. */

@@ -3,7 +3,8 @@ import { Worker } from "node:worker_threads";
 import type { MachineWork } from "./seal-encoder.ts";
 
 /**
- * Encodes the chunks up to `closedChunk` in a thread of its own; undefined when the signal aborts before it is done.
+ * Encodes the chunks up to `closedChunk` in a thread of its own; undefined when the signal aborts before it is done, or
+ * another process has sealed them already.
  * @throws what the thread died of
  */
 export async function encodeAside(
@@ -16,7 +17,12 @@ export async function encodeAside(
     workerData: { path, closedChunk },
     resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 512 },
   });
-  worker.on("message", (work: MachineWork) => {
+  let isWhole = false;
+  worker.on("message", (work: MachineWork | "all") => {
+    if (work === "all") {
+      isWhole = true;
+      return;
+    }
     // Buffers arrive as plain bytes.
     const blocks = work.blocks.map((block) => ({
       ...block,
@@ -31,7 +37,7 @@ export async function encodeAside(
   const [code] = (await once(worker, "exit").finally(() => signal.removeEventListener("abort", stop))) as [number];
   if (signal.aborted) return undefined;
   if (code !== 0) throw new Error(`the thread that encodes blocks ended with ${code}`);
-  return works;
+  return isWhole ? works : undefined;
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {

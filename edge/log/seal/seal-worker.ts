@@ -9,8 +9,9 @@ const log = openLogReader(path);
 const encoder = log.examine(
   ({ database, tail, epochs }) => new SealEncoder(database, tail, (offset) => epochs.of(offset)),
 );
-// Another process may have sealed them meanwhile: then there is nothing to do here.
+// Another process may have sealed them meanwhile: then there is nothing to do here, and nothing to be said.
 if (encoder.closedChunk === closedChunk) {
   for (let work = encoder.next(); work; work = encoder.next()) parentPort?.postMessage(work);
+  parentPort?.postMessage("all");
 }
 log.close();
