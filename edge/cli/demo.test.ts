@@ -55,6 +55,13 @@ test("demo: values, status, faults, and Ctrl-C ends all of it within five second
   const status = await runCli(["status"], { cwd });
   expect(status.stdout).toMatch(/^runtime {2}running \(.*dashboard http:\/\/127\.0\.0\.1:\d+\/? answers\)$/m);
   expect(status.code).toBe(0);
+  // P30: what the disk has to take is measured, and shown while the collector runs (the kernel counts it on Linux).
+  if (process.platform === "linux") {
+    const usage = await runCli(["log", "usage"], { cwd });
+    expect(usage.stdout).toMatch(
+      /^written +[\d.]+ \w+\/s to the disk, [\d.]+ B a reading; .* since the collector began$/m,
+    );
+  }
 
   const second = await runCli(["demo", "--port", "0"], { cwd });
   expect(second.code).not.toBe(0);

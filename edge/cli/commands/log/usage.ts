@@ -7,6 +7,7 @@ import { findLog, type LogOptions, withLogOptions } from "../../find-log.ts";
 import { boundsOfLog } from "../../log-bounds.ts";
 import { factLines, tableLines } from "../../table.ts";
 import { bytesText, durationText, timeText } from "../../text.ts";
+import { type WrittenBytes, writtenBytes } from "../../written-bytes.ts";
 import { digits, mebibytes, numberText, plural, STATE_TEXT } from "./words.ts";
 
 export function usageCommand(cli: Cli): Command {
@@ -21,7 +22,8 @@ export function usageCommand(cli: Cli): Command {
         const survey = surveyLog(log, bounds);
         const isSound = survey.tail.damagedCommits === 0;
         if (!isSound) cli.problemFound();
-        await cli.output.result({ ...survey, configPath }, () => usageLines(cli, survey, configPath));
+        const written = writtenBytes(path, cli.clock.nowMs(), survey.forecast.readingsPerS);
+        await cli.output.result({ ...survey, configPath, written }, () => usageLines(cli, survey, configPath, written));
       } finally {
         log.close();
       }
@@ -52,7 +54,12 @@ export function fullText({ timeToFullMs, maxAgeMs }: Forecast): string {
   return `in ${durationText(timeToFullMs)}`;
 }
 
-function usageLines(cli: Cli, survey: LogSurvey, configPath: string | null): string[] {
+function writtenText({ bytes, bytesPerS, bytesPerReading }: WrittenBytes): string {
+  const perReading = bytesPerReading === null ? "" : `, ${digits(bytesPerReading)} B a reading`;
+  return `${bytesText(Math.round(bytesPerS))}/s to the disk${perReading}; ${bytesText(bytes)} since the collector began`;
+}
+
+function usageLines(cli: Cli, survey: LogSurvey, configPath: string | null, written: WrittenBytes | null): string[] {
   const { usage, forecast, tail, blocks, epochs, states } = survey;
   const { quotaBytes } = forecast;
   const isDiskSmaller = forecast.limitBytes < quotaBytes;
@@ -71,6 +78,7 @@ function usageLines(cli: Cli, survey: LogSurvey, configPath: string | null): str
     ["room", `${bytesText(Math.round(forecast.roomBytes))} until readings are thinned`],
     ["rate", rateText(forecast)],
     ["full", fullText(forecast)],
+    ...(written === null ? [] : [["written", writtenText(written)] as const]),
     ["oldest reading", survey.oldestReadingMs === null ? "none" : timeText(survey.oldestReadingMs)],
     ...(survey.oldestAggregateMs === null ? [] : [["oldest aggregate", timeText(survey.oldestAggregateMs)] as const]),
     [
