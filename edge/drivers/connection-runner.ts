@@ -16,6 +16,9 @@ const STATUS_EVERY_MS = 1_000;
 const COUNTERS_EVERY_MS = 30_000;
 const CONNECT_MS_MAX = 30_000;
 
+/** Problems that one report lists. */
+const PROBLEMS_MAX = 400;
+
 /** A machine behind a connection, as far as the runner needs to know it. */
 export interface BoundMachine {
   readonly machineId: string;
@@ -165,7 +168,18 @@ export class ConnectionRunner<Binding extends BoundMachine> implements Component
       type: "connection",
       machineId: edgeStream,
       timeMs: clock.nowMs(),
-      data: { connectionId, protocol, address, state, detail, hint, machineIds, counters, problems },
+      data: {
+        connectionId,
+        protocol,
+        address,
+        state,
+        detail,
+        hint,
+        machineIds,
+        // How many there are in all stands in the counters: the event must stay of a size that can be stored.
+        counters: problems.length > PROBLEMS_MAX ? { ...counters, problems: problems.length } : counters,
+        problems: problems.slice(0, PROBLEMS_MAX),
+      },
     });
   }
 }

@@ -127,4 +127,41 @@ describe("the recorder", () => {
     expect(log.head()).toBe(1);
     log.close();
   });
+
+  test("events of other kinds go with the samples, wait while the log refuses, and are told when too many wait", async () => {
+    const { log, fill, append } = openFullableLog(join(tempFolder(), "log.db"));
+    const recorder = new Recorder({ log: append, clock: systemClock, logger, tickMs: 10 });
+    fill(true);
+    for (let n = 0; n < 6_010; n++) recorder.publish({ type: "state", machineId: "s/a", timeMs: n, data: { n } });
+    recorder.accept([sample("s/a", "x", 1)]);
+    await recorder.flush();
+    fill(false);
+    await recorder.flush();
+    const events = log.readAfter(0, { limitEvents: 10_000 });
+    expect(events.filter(({ type }) => type === "state").map(({ timeMs }) => timeMs)).toEqual(
+      Array.from({ length: 6_000 }, (_, i) => i + 10),
+    );
+    expect(events.find(({ type }) => type === "gap")?.data).toMatchObject({ cause: "overflow", fromMs: 0, toMs: 9 });
+    expect(events.filter(({ type }) => type === "telemetry")).toHaveLength(1);
+    log.close();
+  });
+
+  test("an event that can't be stored is left out and told, and takes nothing with it", async () => {
+    const { log, append } = openFullableLog(join(tempFolder(), "log.db"));
+    const recorder = new Recorder({ log: append, clock: systemClock, logger, tickMs: 10 });
+    recorder.publish({ type: "state", machineId: "s/a", timeMs: Number.NaN, data: {} });
+    recorder.publish({ type: "state", machineId: "s/a", timeMs: 7, data: { fine: true } });
+    recorder.accept([sample("s/b", "x", 1)]);
+    await recorder.flush();
+    recorder.accept([sample("s/b", "x", 2)]);
+    await recorder.flush();
+    const events = log.readAfter(0, { limitEvents: 10 });
+    expect(events.map(({ type, machineId }) => [type, machineId])).toEqual([
+      ["state", "s/a"],
+      ["telemetry", "s/b"],
+      ["gap", "s/a"],
+      ["telemetry", "s/b"],
+    ]);
+    log.close();
+  });
 });

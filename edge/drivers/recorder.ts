@@ -12,6 +12,9 @@ const WAITING_SAMPLES_MAX = 300_000;
 /** Of one event: in the worst case 30 bytes each, well below the size of a block. */
 const EVENT_SAMPLES_MAX = 5_000;
 
+/** Events of other kinds, the same: a hundred connections that report for half an hour. */
+const WAITING_EVENTS_MAX = 6_000;
+
 export interface RecorderOptions {
   readonly log: Pick<EventLog, "append">;
   readonly clock: Clock;
@@ -26,6 +29,16 @@ interface Chunk {
   readonly samples: TelemetrySample[];
 }
 
+/** Some events of a commit are stored, and these are not. */
+class Unstored extends Error {
+  readonly events: readonly NewEvent[];
+
+  constructor(events: readonly NewEvent[], cause: unknown) {
+    super("part of a commit was refused", { cause });
+    this.events = events;
+  }
+}
+
 /** Gathers the samples of all drivers into one telemetry event per machine and tick, and appends them in one commit. */
 export class Recorder implements Component {
   readonly name = "recorder";
@@ -36,6 +49,8 @@ export class Recorder implements Component {
   #refused: Chunk[] = [];
   /** Bytes of texts and arrays among what is open, by machine. */
   #largeBytes = new Map<string, number>();
+  /** Events of other kinds that wait for the next commit. */
+  #events: NewEvent[] = [];
   #waiting = 0;
   #lost = new Map<string, GapData>();
   #trouble: string | undefined;
@@ -80,6 +95,20 @@ export class Recorder implements Component {
     } else open.push(sample);
   }
 
+  /** Takes an event of another kind; it goes with the next commit, and waits like samples while the log refuses. */
+  publish(event: NewEvent): void {
+    this.#events.push(event);
+    if (this.#events.length <= WAITING_EVENTS_MAX) return;
+    const lost = this.#events.shift() as NewEvent;
+    this.#count(lost.machineId, {
+      cause: "overflow",
+      samples: 0,
+      fromMs: lost.timeMs,
+      toMs: lost.timeMs,
+      detail: "the log took no events and the memory set aside for them was full",
+    });
+  }
+
   async run(signal: AbortSignal, ready: () => void): Promise<void> {
     ready();
     while (!signal.aborted) {
@@ -95,22 +124,63 @@ export class Recorder implements Component {
     this.#open = new Map();
     this.#largeBytes.clear();
     this.#refused = [];
-    if (chunks.length === 0) return;
+    const events = this.#events;
+    this.#events = [];
+    if (chunks.length === 0 && events.length === 0) return;
     const lost = this.#lost;
     this.#lost = new Map();
     const waiting = this.#waiting;
     this.#waiting = 0;
+    const gaps = this.#gaps(lost);
     try {
-      await this.#options.log.append([...this.#gaps(lost), ...chunks.flatMap(telemetryOf)], "now");
+      await this.#append([...gaps, ...events, ...chunks.flatMap(telemetryOf)]);
       if (this.#trouble !== undefined)
         this.#options.logger.info({ trouble: this.#trouble }, "the log takes samples again");
       this.#trouble = undefined;
     } catch (error) {
-      this.#refused = [...chunks, ...this.#refused];
-      this.#waiting += waiting;
-      for (const [machineId, gap] of lost) this.#count(machineId, gap);
-      this.#complain(error);
+      if (error instanceof Unstored) this.#events = [...error.events, ...this.#events];
+      else {
+        this.#refused = [...chunks, ...this.#refused];
+        this.#events = [...events, ...this.#events];
+        this.#waiting += waiting;
+        for (const [machineId, gap] of lost) this.#count(machineId, gap);
+      }
+      this.#complain(error instanceof Unstored ? error.cause : error);
     }
+  }
+
+  /** One commit; an event that can't be stored at all is left out and told, and takes nothing with it. */
+  async #append(events: readonly NewEvent[]): Promise<void> {
+    const { log } = this.#options;
+    try {
+      await log.append(events, "now");
+    } catch (error) {
+      if (!(error instanceof EdgeError) || error.code !== "EVENT_INVALID") throw error;
+      const fates = Promise.allSettled(events.map((event) => log.append([event])));
+      // Their commit: without it they would wait for the log's own timer.
+      await log.append([], "now");
+      const unstored: NewEvent[] = [];
+      let trouble: unknown;
+      for (const [i, fate] of (await fates).entries()) {
+        if (fate.status === "fulfilled") continue;
+        const event = events[i] as NewEvent;
+        const reason: unknown = fate.reason;
+        if (reason instanceof EdgeError && reason.code === "EVENT_INVALID") this.#leaveOut(event, reason);
+        else {
+          unstored.push(event);
+          trouble = reason;
+        }
+      }
+      if (unstored.length > 0) throw new Unstored(unstored, trouble);
+    }
+  }
+
+  #leaveOut(event: NewEvent, error: EdgeError): void {
+    const { machineId, type, timeMs } = event;
+    this.#options.logger.error({ err: error, machineId, type }, "an event can't be stored and is left out");
+    const samples = event.type === "telemetry" ? event.data.samples.length : 0;
+    const fromMs = Number.isFinite(timeMs) ? timeMs : this.#options.clock.nowMs();
+    this.#count(machineId, { cause: "overflow", samples, fromMs, toMs: fromMs, detail: messageOf(error) });
   }
 
   #complain(error: unknown): void {

@@ -102,14 +102,10 @@ async function startCollector(
 ): Promise<Recorder> {
   const { config } = loaded;
   const edgeStream = edgeStreamOf(config.site);
-  const publish = (event: NewEvent): void => {
-    log
-      .append([event])
-      .catch((error) => logger.error({ err: messageOf(error), type: event.type }, "an event could not be appended"));
-  };
+  const recorder = new Recorder({ log, clock, logger, tickMs: config.log.commitIntervalMs });
+  const publish = (event: NewEvent): void => recorder.publish(event);
   const publishConfig = (data: ConfigData): void =>
     publish({ type: "config", machineId: edgeStream, timeMs: clock.nowMs(), data });
-  const recorder = new Recorder({ log, clock, logger, tickMs: config.log.commitIntervalMs });
   const connections = new Connections({
     clock,
     logger,

@@ -5,7 +5,10 @@ export interface BoundsOptions {
   readonly quotaBytes?: number;
   /** Blocks older than this go, measured in the log's own running time. Default 30 days. */
   readonly maxAgeMs?: number;
-  /** What stays free on the disk for others: below it the log makes room as if its quota were smaller. Default 64 MiB. */
+  /**
+   * What stays free on the disk for others: below it the log makes room as if its quota were smaller. Default 64 MiB; never
+   * more than a twentieth of the disk.
+   */
   readonly diskReserveBytes?: number;
   /** Name of the cursor up to which the cloud has acknowledged; undefined: nothing is ever forwarded. */
   readonly forwardedBy?: string;
@@ -47,8 +50,8 @@ export class Bounds {
   }
 
   /** What the disk has for the log: what it takes now and what is free, less the reserve. */
-  diskLimitBytes({ fileBytes, diskFreeBytes }: LogUsage): number {
-    return Math.max(0, fileBytes + diskFreeBytes - this.#diskReserveBytes);
+  diskLimitBytes({ fileBytes, diskFreeBytes, diskBytes }: LogUsage): number {
+    return Math.max(0, fileBytes + diskFreeBytes - Math.min(this.#diskReserveBytes, diskBytes / 20));
   }
 
   highBytes(usage: LogUsage): number {

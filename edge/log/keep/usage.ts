@@ -12,6 +12,8 @@ export interface LogUsage {
   readonly freeBytes: number;
   /** What other programs and we may still write to the file's disk. */
   readonly diskFreeBytes: number;
+  /** The size of that disk. */
+  readonly diskBytes: number;
 }
 
 export function usageOf(database: Database.Database, path: string): LogUsage {
@@ -27,5 +29,6 @@ export function usageOf(database: Database.Database, path: string): LogUsage {
     walBytes,
     freeBytes,
     diskFreeBytes: disk.bavail * disk.bsize,
+    diskBytes: disk.blocks * disk.bsize,
   };
 }
