@@ -59,7 +59,7 @@ test("demo: values, status, faults, and Ctrl-C ends all of it within five second
   if (process.platform === "linux") {
     const usage = await runCli(["log", "usage"], { cwd });
     expect(usage.stdout).toMatch(
-      /^written +[\d.]+ \w+\/s to the disk, [\d.]+ B a reading; .* since the collector began$/m,
+      /^written +[\d.]+ \w+\/s to the disk, [\d.,]+ B a reading; .* since the collector began$/m,
     );
   }
 
