@@ -7,7 +7,8 @@
  * fresh: here, not sealed yet. sealed: here, in a block. thinned: only one-minute aggregates. forwarded: dropped after the
  * cloud had it. shed, expired: dropped by quota, by age. corrupt: damaged, set aside. lost: nobody knows.
  */
-export type LedgerState = "fresh" | "sealed" | "thinned" | "forwarded" | "shed" | "expired" | "corrupt" | "lost";
+export const LEDGER_STATES = ["fresh", "sealed", "thinned", "forwarded", "shed", "expired", "corrupt", "lost"] as const;
+export type LedgerState = (typeof LEDGER_STATES)[number];
 
 export interface LedgerRange {
   readonly epoch: string;

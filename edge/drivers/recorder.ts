@@ -102,7 +102,7 @@ export class Recorder implements Component {
     const lost = this.#events.shift() as NewEvent;
     this.#count(lost.machineId, {
       cause: "overflow",
-      samples: 0,
+      samples: samplesOf(lost),
       fromMs: lost.timeMs,
       toMs: lost.timeMs,
       detail: "the log took no events and the memory set aside for them was full",
@@ -178,7 +178,7 @@ export class Recorder implements Component {
   #leaveOut(event: NewEvent, error: EdgeError): void {
     const { machineId, type, timeMs } = event;
     this.#options.logger.error({ err: error, machineId, type }, "an event can't be stored and is left out");
-    const samples = event.type === "telemetry" ? event.data.samples.length : 0;
+    const samples = samplesOf(event);
     const fromMs = Number.isFinite(timeMs) ? timeMs : this.#options.clock.nowMs();
     this.#count(machineId, { cause: "overflow", samples, fromMs, toMs: fromMs, detail: messageOf(error) });
   }
@@ -237,6 +237,11 @@ export class Recorder implements Component {
       data,
     }));
   }
+}
+
+/** Readings in an event; telemetry is among the events that wait where its neighbours in a commit were stored and it was not. */
+function samplesOf(event: NewEvent): number {
+  return event.type === "telemetry" ? event.data.samples.length : 0;
 }
 
 /** One event, or several where the readings of one might not fit into a block of the log. */

@@ -1,4 +1,4 @@
-import type { LedgerState } from "../../cloud-sync/contract/ledger.ts";
+import { LEDGER_STATES, type LedgerState } from "../../cloud-sync/contract/ledger.ts";
 import { type Forecast, forecast } from "./forecast.ts";
 import type { BoundsOptions } from "./keep/bounds.ts";
 import type { LogUsage } from "./keep/usage.ts";
@@ -95,20 +95,9 @@ function contentsOf({ database, tail }: LogParts) {
     },
     oldestReadingMs: whole?.fromMs ?? withReadings?.appendedMs ?? null,
     oldestAggregateMs: thinned?.fromMs ?? null,
-    states: STATES.flatMap((state) => {
+    states: LEDGER_STATES.flatMap((state) => {
       const count = counts.get(state);
       return count ? [{ state, ...count }] : [];
     }),
   };
 }
-
-const STATES: readonly LedgerState[] = [
-  "fresh",
-  "sealed",
-  "thinned",
-  "forwarded",
-  "shed",
-  "expired",
-  "corrupt",
-  "lost",
-];

@@ -3,6 +3,7 @@ import { decodeBlock } from "../../../cloud-sync/contract/block/block.ts";
 import { BlockError } from "../../../cloud-sync/contract/block/block-error.ts";
 import type { DecodedBlock } from "../../../cloud-sync/contract/block/decoded-block.ts";
 import type { EventType, GapData, NewEvent } from "../../../cloud-sync/contract/event.ts";
+import { type BlockMeta, META_COLUMNS } from "../block-store.ts";
 import type { Epochs } from "../epochs.ts";
 import { enterGone } from "./gone.ts";
 
@@ -23,26 +24,13 @@ const RARE_ORDER: readonly EventType[] = [
 ];
 const RARE_PER_STEP = 2_000;
 
-interface ShedBlock {
-  readonly blockId: number;
-  readonly machineRef: number;
+interface ShedBlock extends BlockMeta {
   readonly machineId: string;
-  readonly firstSeq: number;
-  readonly lastSeq: number;
-  readonly firstOffset: number;
-  readonly lastOffset: number;
-  readonly fromMs: number;
-  readonly toMs: number;
-  readonly samples: number;
-  readonly bytes: number;
-  readonly state: "whole" | "thinned" | "corrupt";
   readonly hash: Uint8Array;
   readonly previousHash: Uint8Array;
 }
 
-const BLOCK_COLUMNS = `block_id AS blockId, machine_ref AS machineRef, machine_id AS machineId, first_seq AS firstSeq,
-  block.last_seq AS lastSeq, first_offset AS firstOffset, last_offset AS lastOffset,
-  from_ms AS fromMs, to_ms AS toMs, samples, bytes, state, hash, previous_hash AS previousHash`;
+const BLOCK_COLUMNS = `${META_COLUMNS}, machine_id AS machineId, hash, previous_hash AS previousHash`;
 
 /** How the log makes room. Each method runs within a writer's transaction and gives the events that tell of what is gone. */
 export class Shedder {
@@ -113,11 +101,10 @@ export class Shedder {
     const gaps = new GapTally(nowMs, "expired", "older than the log keeps", false);
     for (const block of blocks) {
       const isForwarded = block.lastOffset <= forwardedOffset;
-      const signals = this.#decoded(block)?.signals;
+      const signals = this.#keepNewestOfKind(block);
       // The readings of a thinned block, and of a damaged one, have been told already.
       if (!isForwarded && block.state !== "corrupt")
         gaps.add(block.state === "whole" ? block : { ...block, samples: 0 }, signals);
-      this.#keepNewestOfKind(block);
       this.#remove(block, causeOf(block, isForwarded ? "forwarded" : "expired"));
     }
     return { blocks: blocks.length, events: gaps.events() };
@@ -222,9 +209,12 @@ export class Shedder {
     }
   }
 
-  /** Of a block that goes for good, only the newest event of each kind of its stream stays: readers need it to begin. */
-  #keepNewestOfKind(block: ShedBlock): void {
-    this.#keepRare(block);
+  /**
+   * Of a block that goes for good, only the newest event of each kind of its stream stays: readers need it to begin. Gives
+   * the block's signals.
+   */
+  #keepNewestOfKind(block: ShedBlock): readonly string[] | undefined {
+    const signals = this.#keepRare(block);
     this.#run(
       `DELETE FROM event WHERE machine_ref = ? AND seq BETWEEN ? AND ? AND (kept IS NULL OR seq < (
          SELECT max(seq) FROM event AS newest WHERE newest.machine_ref = event.machine_ref AND newest.type = event.type))`,
@@ -232,6 +222,7 @@ export class Shedder {
       block.firstSeq,
       block.lastSeq,
     );
+    return signals;
   }
 
   #remove(block: ShedBlock, cause: "forwarded" | "shed" | "expired" | "corrupt"): void {

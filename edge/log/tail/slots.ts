@@ -75,14 +75,6 @@ export function slotBody(data: Uint8Array): Uint8Array | undefined {
   return crc32(data.subarray(8)) === stored ? data.subarray(HEAD_BYTES, HEAD_BYTES + head.bytes) : undefined;
 }
 
-/** Where a chunk lies, and what is left of it. */
-export interface StoredChunk {
-  readonly chunk: number;
-  readonly slots: readonly number[];
-  /** undefined when a part is missing or damaged. */
-  readonly body: Buffer | undefined;
-}
-
 /** Reads and writes of the table; knows nothing of what chunks mean. */
 export class SlotTable {
   readonly #read: Database.Statement;
