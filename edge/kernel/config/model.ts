@@ -25,6 +25,8 @@ export interface Config {
   readonly log: LogConfig;
   readonly dashboard: DashboardConfig;
   readonly opcua: OpcuaClientConfig;
+  /** Undefined: this box has no line to a cloud. */
+  readonly uplink?: UplinkConfig;
   readonly connections: readonly Connection[];
 }
 
@@ -43,6 +45,44 @@ export interface DashboardConfig {
   readonly host: string;
   readonly port: number;
 }
+
+/** The line to the cloud: an IoT Hub, an IoT Edge gateway, or Tailstock's own hub. */
+export interface UplinkConfig {
+  readonly identity: UplinkIdentity;
+  /** Absolute file of the certificate authorities (PEM) that the hub is proved by; undefined: those of Node. */
+  readonly caPath: string | undefined;
+  readonly transport: "mqtt" | "mqtt-ws";
+  /** How long live events are gathered into one message, and to what the daily budget may stretch it. */
+  readonly latencyMs: number;
+  readonly latencyMsMax: number;
+  /** Most that the telemetry lane sends; undefined: no limit. */
+  readonly bytesPerSecondMax: number | undefined;
+  /** Metered 4 KB units a UTC day; undefined: no budget. */
+  readonly unitsPerDayMax: number | undefined;
+  /** Messages under way at once. */
+  readonly windowMessages: number;
+  /** Without an acknowledgement for so long, the line counts as dead. */
+  readonly sendTimeoutMs: number;
+  /** Commands that the cloud may give this box. */
+  readonly allow: readonly UplinkCommand[];
+}
+
+export const UPLINK_COMMANDS = ["status", "ping", "resend", "setRate", "applyConfig", "activateModel"] as const;
+export type UplinkCommand = (typeof UPLINK_COMMANDS)[number];
+
+export type UplinkIdentity =
+  /** File that holds a device's or module's connection string and nothing else. */
+  | { readonly kind: "connection-string"; readonly connectionStringPath: string }
+  | {
+      readonly kind: "x509";
+      /** "hub.azure-devices.net", with ":port" where it is not 8883. */
+      readonly hostName: string;
+      readonly deviceId: string;
+      readonly certificatePath: string;
+      readonly privateKeyPath: string;
+    }
+  /** The container's own, from the IoT Edge runtime's environment variables. */
+  | { readonly kind: "iot-edge" };
 
 /** What this box shows to OPC UA servers: its application name and certificate store. */
 export interface OpcuaClientConfig {
