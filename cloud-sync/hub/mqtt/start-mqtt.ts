@@ -14,7 +14,7 @@ const WEB_SOCKET_PATH = "/$iothub/websocket";
 const HANDSHAKE_MS = 10_000;
 const CONNECTIONS_MAX = 20_000;
 /** Connections that have not proved yet whose they are. */
-const UNKNOWN_MAX = 500;
+const UNKNOWN_MAX = 2_000;
 const WEB_SOCKET_MESSAGE_BYTES_MAX = 1 << 20;
 
 export interface MqttOptions {
@@ -125,6 +125,7 @@ export async function startMqtt(hub: Hub, options: MqttOptions): Promise<MqttFro
     handleUpgrade(request, socket, head) {
       const [path] = (request.url ?? "").split("?");
       if (path !== WEB_SOCKET_PATH) {
+        socket.on("error", () => undefined);
         socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
         return;
       }
