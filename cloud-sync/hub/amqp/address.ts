@@ -19,6 +19,7 @@ export function parseAddress(text: string, hubName: string): Address | undefined
   const path = pathOf(text);
   const lower = path.toLowerCase();
   if (lower === "$cbs") return { kind: "cbs" };
+  if (lower === "$management") return { kind: "management" };
   if (lower === "messages/devicebound") return { kind: "commands" };
   if (lower === "messages/servicebound/feedback") return { kind: "feedback" };
   if (lower === "messages/servicebound/filenotifications") return { kind: "file-notifications" };

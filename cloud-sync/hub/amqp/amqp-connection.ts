@@ -123,7 +123,8 @@ export class AmqpConnection {
           `The messaging entity '${text}' could not be found: this is '${hub.hubName}'`,
         );
       }
-      const path = pathOf(text);
+      // Clients attach to "$management" alone and put their token for the event hub's.
+      const path = address.kind === "management" ? `${hub.hubName}/$management` : pathOf(text);
       if (address.kind !== "cbs") this.#claims.demand(path, "ServiceConnect", hub.clock.nowMs());
       const ended = link.is_receiver()
         ? this.#receives(link as ServerReceiver, address, text)

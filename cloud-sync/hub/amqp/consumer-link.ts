@@ -72,7 +72,8 @@ export class ConsumerLink implements Rival {
    */
   turn(): boolean {
     const room = Math.min(this.#room(), TURN_EVENTS_MAX);
-    if (this.#caughtUp || room <= 0 || !this.#sender.is_open() || !this.#outlet.free()) return false;
+    // Not a number before the first flow of the session.
+    if (this.#caughtUp || !(room > 0) || !this.#sender.is_open() || !this.#outlet.free()) return false;
     const events = this.#log.read(this.partition, this.#next, { events: room, bytes: TURN_BYTES_MAX });
     const last = events.at(-1);
     if (last === undefined) {

@@ -1,0 +1,13 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { createServer as createTlsHttpServer } from "node:https";
+import tls from "node:tls";
+import { earliestEventPosition, EventHubConsumerClient } from "@azure/event-hubs";
+import { Client } from "azure-iothub";
+import { Message } from "azure-iot-common";
+import rhea from "rhea";
+import { expect, onTestFinished, test } from "vitest";
+import { WebSocket } from "ws";
+import { appendEvents, IMPATIENT, startAmqpHub } from "../../../test/support/amqp-hub.ts";
+import { tempFolder } from "../../../test/support/temp-folder.ts";
+import { until } from "../../../test/support/until.ts";
