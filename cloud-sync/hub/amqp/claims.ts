@@ -1,5 +1,6 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import type { AccessPolicies, AccessPolicy, Right } from "../ports.ts";
+import { isSignedBy, parseSas } from "../sas.ts";
 import { pathOf } from "./address.ts";
 import { AmqpError } from "./amqp-error.ts";
 
@@ -53,40 +54,22 @@ export class Claims {
  * they sign, those of Event Hubs sign with its characters: either is accepted.
  * @throws AmqpError amqp:unauthorized-access, with the reason
  */
-export function claimOfToken(token: string, policies: AccessPolicies, nowMs: number): Claim {
-  const [scheme, fields = ""] = token.trim().split(/\s+/, 2);
-  if (scheme !== "SharedAccessSignature") throw unauthorized("not a shared access signature");
-  const field = new Map(
-    fields.split("&").map((pair) => {
-      const at = pair.indexOf("=");
-      return [pair.slice(0, at), pair.slice(at + 1)] as const;
-    }),
-  );
-  const resource = field.get("sr");
-  const signature = field.get("sig");
-  const expiry = Number(field.get("se"));
-  const policyName = field.get("skn");
-  if (resource === undefined || signature === undefined || !Number.isFinite(expiry)) {
-    throw unauthorized("the shared access signature lacks sr, sig or se");
-  }
-  if (policyName === undefined || policyName === "") {
+export function claimOfToken(text: string, policies: AccessPolicies, nowMs: number): Claim {
+  const token = parseSas(text.trim());
+  if (token === undefined) throw unauthorized("that is not a shared access signature");
+  if (token.policyName === undefined) {
     throw unauthorized("the shared access signature names no shared access policy (skn)");
   }
-  const policy = policyOf(decode(policyName), policies);
-  const text = `${resource}\n${field.get("se")}`;
-  const given = Buffer.from(decode(signature), "base64");
-  const signed = keysOf(policy).some((key) =>
-    [Buffer.from(key, "base64"), key].some((secret) =>
-      sameBytes(createHmac("sha256", secret).update(text).digest(), given),
-    ),
-  );
-  if (!signed) {
+  const policy = policyOf(token.policyName, policies);
+  const keys = keysOf(policy).flatMap((key) => [key, Buffer.from(key).toString("base64")]);
+  if (!isSignedBy(token, keys)) {
     throw unauthorized(`the signature does not fit shared access policy '${policy.name}': wrong key or altered token`);
   }
-  if (expiry * 1000 <= nowMs) throw unauthorized(`the token expired at ${iso(expiry * 1000)}`);
-  const decoded = decode(resource);
-  const path = decoded.includes("://") ? pathOf(decoded) : pathOf(`//${decoded}`.replace(/^\/\/[^/]*/, ""));
-  return { policy: policy.name, rights: policy.rights, path, expiresMs: expiry * 1000 };
+  const { resource, expiresMs } = token;
+  if (expiresMs <= nowMs) throw unauthorized(`the token expired at ${iso(expiresMs)}`);
+  // IoT Hub's begin with the host, those of Event Hubs with the scheme.
+  const path = pathOf(resource.includes("://") ? resource : `amqps://${resource}`);
+  return { policy: policy.name, rights: policy.rights, path, expiresMs };
 }
 
 /**
@@ -122,16 +105,8 @@ function sameBytes(a: Buffer, b: Buffer): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw unauthorized("the shared access signature is not URI encoded");
-  }
-}
-
 function iso(ms: number): string {
-  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : `${ms} ms`;
+  return new Date(Math.min(ms, 8.64e15)).toISOString();
 }
 
 function unauthorized(description: string): AmqpError {

@@ -1,9 +1,10 @@
-import { earliestEventPosition, EventHubConsumerClient, EventHubProducerClient } from "@azure/event-hubs";
+import { EventHubConsumerClient, EventHubProducerClient, earliestEventPosition } from "@azure/event-hubs";
 import rhea from "rhea";
 import { expect, onTestFinished, test } from "vitest";
 import { type AmqpHub, collect, IMPATIENT, startAmqpHub } from "../../../test/support/amqp-hub.ts";
 import { tempFolder } from "../../../test/support/temp-folder.ts";
 import { until } from "../../../test/support/until.ts";
+import { signSas } from "../sas.ts";
 
 function producer({ connectionString }: AmqpHub, access: Parameters<AmqpHub["connectionString"]>[0] = {}) {
   const client = new EventHubProducerClient(connectionString(access), {
@@ -11,6 +12,11 @@ function producer({ connectionString }: AmqpHub, access: Parameters<AmqpHub["con
   });
   onTestFinished(() => client.close());
   return client;
+}
+
+/** The client gathers what its attempts were told, and those of its attempts' own. */
+function reasonOf(error: unknown): string {
+  return error instanceof AggregateError ? error.errors.map(reasonOf).join("; ") : String(error);
 }
 
 test("a batch goes to one partition, whole and in order, and is on disk when the producer is told so", async () => {
@@ -89,29 +95,26 @@ test("a plain AMQP client sends single messages by user name and key, without a 
 test("a wrong key, an unknown policy and a policy without the right are refused, and the message says which", async () => {
   const amqp = await startAmqpHub(tempFolder());
   const wrong = Buffer.alloc(32, 5).toString("base64");
-  await expect(producer(amqp, { key: wrong }).sendBatch([{ body: 1 }])).rejects.toThrow(
-    /does not fit shared access policy 'service': wrong key/,
-  );
-  await expect(producer(amqp, { policy: "nobody", key: wrong }).sendBatch([{ body: 1 }])).rejects.toThrow(
-    /no shared access policy 'nobody'/,
-  );
-  await expect(producer(amqp, { policy: "device" }).sendBatch([{ body: 1 }])).rejects.toThrow(
-    /policy 'device' has no right ServiceConnect/,
-  );
+  const refusal = async (access: Parameters<AmqpHub["connectionString"]>[0]): Promise<string> => {
+    const error: unknown = await producer(amqp, access)
+      .sendBatch([{ body: 1 }])
+      .catch((each: unknown) => each);
+    return reasonOf(error);
+  };
+  expect(await refusal({ key: wrong })).toMatch(/does not fit shared access policy 'service': wrong key/);
+  expect(await refusal({ policy: "nobody", key: wrong })).toMatch(/no shared access policy 'nobody'/);
+  expect(await refusal({ policy: "device" })).toMatch(/policy 'device' has no right ServiceConnect/);
   const collected = collect(amqp.connectionString({ key: wrong }), earliestEventPosition, { partition: "0" });
-  expect((await until("a refusal", () => collected.errors[0])).message).toMatch(/wrong key or altered token/);
-  expect(collected.errors[0]).toMatchObject({ code: "UnauthorizedError" });
+  const told = await until("a refusal", () => collected.errors[0], 25_000);
+  expect(reasonOf(told)).toMatch(/wrong key or altered token/);
   await producer(amqp, { policy: "iothubowner" }).sendBatch([{ body: 1 }]);
 });
 
 test("links end with their token, and the client that was cut off is told when it expired", async () => {
   const { hub, front } = await startAmqpHub(tempFolder());
-  const { createHmac } = await import("node:crypto");
   const key = hub.access.get("service")?.secondaryKey ?? "";
-  const resource = encodeURIComponent("sb://127.0.0.1/shop");
   const expiry = Math.floor(Date.now() / 1000) + 2;
-  const signature = createHmac("sha256", Buffer.from(key, "base64")).update(`${resource}\n${expiry}`).digest("base64");
-  const token = `SharedAccessSignature sr=${resource}&sig=${encodeURIComponent(signature)}&se=${expiry}&skn=service`;
+  const token = signSas("sb://127.0.0.1/shop", key, expiry * 1000, "service");
   const client = new EventHubConsumerClient(
     "$Default",
     `Endpoint=sb://127.0.0.1:${front.plainPort}/;SharedAccessSignature=${token};EntityPath=shop;UseDevelopmentEmulator=true`,

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { createServer as createTlsServer } from "node:tls";
+import { createServer as createTlsServer, Server as TlsServer } from "node:tls";
 import rhea, { type EventContext } from "rhea";
 import type { Hub } from "../ports.ts";
 import { AmqpConnection, type Shared } from "./amqp-connection.ts";
@@ -38,6 +38,8 @@ export interface AmqpFront {
   readonly plainPort: number | undefined;
   /** For an HTTP server's upgrade event; false when the request is not for AMQP over WebSocket. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+  /** For new connections, when the old one is about to end. */
+  renewCertificate(certificate: { readonly key: string | Buffer; readonly cert: string | Buffer }): void;
   /** Says goodbye to the clients, waits for them a moment. Idempotent. */
   close(): Promise<void>;
 }
@@ -105,6 +107,10 @@ class Front implements AmqpFront {
       createServer((socket) => this.#accept(socket)),
       port,
     );
+  }
+
+  renewCertificate(certificate: { readonly key: string | Buffer; readonly cert: string | Buffer }): void {
+    for (const server of this.#servers) if (server instanceof TlsServer) server.setSecureContext(certificate);
   }
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
