@@ -19,8 +19,8 @@ export interface StartHubOptions {
   readonly ports?: HubPorts;
   /** Devices that are made when they are not there; their connection strings stand in `connectionsOf`. */
   readonly devices?: readonly string[];
-  /** "S1", "S2", "S3" or "F1"; what it meters and throttles by. */
-  readonly edition?: string;
+  /** What it refuses and slows down by; without one it counts only. */
+  readonly edition?: "S1" | "S2" | "S3";
   readonly units?: number;
   readonly nodeArguments: readonly string[];
   readonly signal: AbortSignal;
