@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { Message } from "azure-iot-common";
-import { Client } from "azure-iot-device";
-import { Mqtt } from "azure-iot-device-mqtt";
+import device from "azure-iot-device";
+import mqtt from "azure-iot-device-mqtt";
 
 // Devices that send as fast as they are acknowledged, each with its window, until the time is over. Prints how many were.
 const { values } = parseArgs({
@@ -20,7 +19,7 @@ const body = "x".repeat(Number(values.bytes));
 let acknowledged = 0;
 const clients = await Promise.all(
   connections.map(async (connection) => {
-    const client = Client.fromConnectionString(connection, Mqtt);
+    const client = device.Client.fromConnectionString(connection, mqtt.Mqtt);
     await client.setOptions({ ca });
     await client.open();
     return client;
@@ -32,7 +31,7 @@ await Promise.all(
   clients.flatMap((client) =>
     Array.from({ length: Number(values.window) }, async () => {
       while (performance.now() < untilMs) {
-        await client.sendEvent(new Message(body));
+        await client.sendEvent(new device.Message(body));
         acknowledged++;
       }
     }),
