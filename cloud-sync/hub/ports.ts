@@ -125,7 +125,10 @@ export interface RegistryEntry extends Identity {
 }
 
 export type RegistryWrite = Partial<
-  Pick<RegistryEntry, "status" | "statusReason" | "authentication" | "capabilities" | "deviceScope" | "managedBy">
+  Pick<
+    RegistryEntry,
+    "status" | "statusReason" | "authentication" | "capabilities" | "deviceScope" | "parentScopes" | "managedBy"
+  >
 >;
 
 export interface Registry {

@@ -246,5 +246,7 @@ test("OpenAPI describes every route", async () => {
     "/api/machines/{site}/{machine}",
     "/api/machines/{site}/{machine}/trend",
     "/api/stream",
+    "/api/uplink",
+    "/metrics",
   ]);
 });

@@ -9,8 +9,8 @@ const BUSY_TIMEOUT_MS = 4_000;
 
 export interface DatabaseOptions {
   readonly path: string;
-  /** Whose folder of migrations: who is connected to what ("state") is kept apart from what devices send ("events"). */
-  readonly kind: "state" | "events";
+  /** Whose folder of migrations: who is who ("state") is kept apart from what devices send ("events") and what services wait for. */
+  readonly kind: "state" | "events" | "services";
   readonly pageBytes: number;
   readonly cacheKib: number;
   /** So many pages wait in the write-ahead log before they are moved into the file. */

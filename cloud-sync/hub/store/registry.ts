@@ -12,6 +12,8 @@ import type { SqliteTwins } from "./twins.ts";
 /** IoT Hub's own limits: modules of a device, devices of a hub. */
 const MODULES_MAX = 50;
 const DEVICES_MAX = 1_000_000;
+/** ms-azure-iot-edge://DEVICE-GENERATION */
+const SCOPE = /^ms-azure-iot-edge:\/\/(.+)-\d+$/;
 /** Every edge device has these, made with it. */
 const EDGE_MODULES = ["$edgeAgent", "$edgeHub"];
 /** 0001-01-01T00:00:00Z, which IoT Hub shows for "never". */
@@ -78,6 +80,7 @@ export class SqliteRegistry implements Registry {
         const old = this.#table.get(identity);
         if (old === undefined) throw notFound(identity);
         checkEtag(old.etag, ifMatch);
+        this.#checkScopes(old, write);
         const entry = merged(old, write, this.#deps.clock.nowMs());
         this.#table.update(entry);
         const isEdgeNow = entry.capabilities.iotEdge && !old.capabilities.iotEdge;
@@ -160,6 +163,7 @@ export class SqliteRegistry implements Registry {
       }
     }
     const nowMs = this.#deps.clock.nowMs();
+    this.#checkScopes(undefined, write);
     const entry = merged(blank(identity), { ...write, authentication: write.authentication ?? noKeys() }, nowMs);
     this.#table.insert(entry);
     this.#deps.twins.create(identity);
@@ -171,6 +175,19 @@ export class SqliteRegistry implements Registry {
     return EDGE_MODULES.filter((moduleId) => this.#table.get({ deviceId, moduleId }) === undefined).flatMap(
       (moduleId) => this.#create({ deviceId, moduleId }, { managedBy: "iotEdge" }),
     );
+  }
+
+  /** A scope that is new to an identity must be that of an edge device which is there. @throws HubError ArgumentInvalid */
+  #checkScopes(old: StoredEntry | undefined, { deviceScope, parentScopes }: RegistryWrite): void {
+    const known = [old?.deviceScope, ...(old?.parentScopes ?? [])];
+    for (const scope of [deviceScope, ...(parentScopes ?? [])]) {
+      if (scope === undefined || scope === null || known.includes(scope)) continue;
+      const [, deviceId] = SCOPE.exec(scope) ?? [];
+      const parent = deviceId === undefined ? undefined : this.#table.get({ deviceId });
+      if (parent?.deviceScope !== scope || !parent.capabilities.iotEdge) {
+        throw new HubError("ArgumentInvalid", `"${scope}" is not the scope of an edge device`);
+      }
+    }
   }
 
   #entryOf(stored: StoredEntry): RegistryEntry {
@@ -232,7 +249,8 @@ function merged(old: StoredEntry, write: RegistryWrite, nowMs: number): StoredEn
   const ownScope = `ms-azure-iot-edge://${old.deviceId}-${old.generationId}`;
   const wantedScope = write.deviceScope ?? (iotEdge && !old.capabilities.iotEdge ? null : old.deviceScope);
   // An edge device's scope is its own; a parent is written into deviceScope of a leaf, and into parentScopes.
-  const parents = wantedScope === null || wantedScope === ownScope || iotEdge ? old.parentScopes : [wantedScope];
+  const isLeaf = wantedScope !== null && wantedScope !== ownScope && !iotEdge;
+  const parents = write.parentScopes ?? (isLeaf ? [wantedScope] : old.parentScopes);
   return {
     ...old,
     etag: randomBytes(9).toString("base64"),

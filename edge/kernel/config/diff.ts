@@ -11,7 +11,8 @@ export interface ConfigChange {
     | "site"
     | "log"
     | "dashboard"
-    | "opcua";
+    | "opcua"
+    | "uplink";
   /** Of the connection, or null when the change is not about one. */
   readonly connectionId: string | null;
   /** Machines that were added, removed or changed. */
@@ -38,6 +39,12 @@ export function diffConfig(before: Config, after: Config): ConfigChange[] {
   for (const kind of ["log", "dashboard", "opcua"] as const) {
     const names = differingKeys(before[kind], after[kind]);
     if (names.length > 0) restart(kind, `${kind}: ${names.join(", ")} changed`);
+  }
+  if (before.uplink === undefined || after.uplink === undefined) {
+    if (before.uplink !== after.uplink) restart("uplink", `uplink was ${after.uplink ? "added" : "removed"}`);
+  } else {
+    const names = differingKeys(before.uplink, after.uplink);
+    if (names.length > 0) restart("uplink", `uplink: ${names.join(", ")} changed`);
   }
   const old = new Map(before.connections.map((connection) => [connection.id, connection]));
   const now = new Map(after.connections.map((connection) => [connection.id, connection]));
