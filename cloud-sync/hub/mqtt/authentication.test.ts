@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
 import { Client, Message } from "azure-iot-device";
 import { Mqtt } from "azure-iot-device-mqtt";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -57,6 +58,23 @@ describe("X.509", () => {
     const password = Buffer.from(signSas(`${HOST}/devices/${deviceId}`, "AAAA", Date.now() + 60_000));
     const refused = await client.connect({ ...connectPacket(running.hub, { deviceId }), password });
     expect(refused.returnCode).toBe(5);
+  });
+
+  test.each(["TLSv1.2", "TLSv1.3"] as const)("it is known again when a %s session is resumed", async (version) => {
+    const running = await runHub();
+    const own = await makeDeviceCertificate(undefined, { commonName: "whoever", days: 1, nowMs: Date.now() });
+    const thumbprint = new X509Certificate(own.certificate).fingerprint256;
+    running.hub.registry.create({ deviceId }, byCertificate("selfSigned", thumbprint));
+    const options = { cert: own.certificate, key: own.key, maxVersion: version };
+    const packet = { ...connectPacket(running.hub, { deviceId }), password: Buffer.alloc(0) };
+    const first = await rawMqtt(running, options);
+    const sessions: Buffer[] = [];
+    first.stream.on("session", (session: Buffer) => sessions.push(session));
+    expect((await first.connect(packet)).returnCode).toBe(0);
+    const session = await until("a session", () => sessions.at(-1) ?? (first.stream as TLSSocket).getSession());
+    const second = await rawMqtt(running, { ...options, session });
+    expect((second.stream as TLSSocket).isSessionReused()).toBe(true);
+    expect((await second.connect(packet)).returnCode).toBe(0);
   });
 
   test("a certificate of a known authority must bear the device's name", async () => {

@@ -182,6 +182,20 @@ test("who sends faster than its edition allows is slowed in order, then dropped;
   expect(running.hub.meter.admit({ deviceId }, 1).verdict).toBe("now");
 });
 
+test("who sends more than is taken is held back by its own socket, and nobody else by it", async () => {
+  const clock = new ManualClock();
+  const running = await runHub({ clock, limits: { edition: "S1", units: 1 } });
+  const client = await rawDevice(running, deviceId);
+  const sentBytes = 60 << 20;
+  for (let n = 1; n <= 300; n++) client.publish(EVENTS, Buffer.alloc(sentBytes / 300), { messageId: n });
+  await until("what is allowed now", () => eventsOf(running.hub).length === 100);
+  const neighbour = await rawDevice(running, "neighbour");
+  // 20 MB were taken; of the rest the kernel holds some, the hub one packet, the sender all else.
+  expect(client.stream.writableLength).toBeGreaterThan(20 << 20);
+  neighbour.send({ cmd: "pingreq" });
+  await neighbour.next("pingresp");
+});
+
 test("a client that does not read what it is sent does not fill the hub's memory", async () => {
   const running = await runHub();
   const client = await rawDevice(running, deviceId);
