@@ -115,6 +115,21 @@ test("the newest connection of an identity wins; what the older had not acknowle
   expect(running.hub.commands.feedback(9)).toMatchObject([{ record: { description: "Success" } }]);
 });
 
+test("what a closed connection still sends is not taken", async () => {
+  const running = await runHub();
+  const client = await rawDevice(running, deviceId);
+  for (let n = 1; n <= 50; n++) client.publish(EVENTS, Buffer.alloc(1_000), { messageId: n });
+  running.hub.registry.update({ deviceId }, { status: "disabled" });
+  await client.closed();
+  const stored = eventsOf(running.hub).length;
+  expect(client.packets.length).toBeLessThanOrEqual(stored);
+  client.publish(EVENTS, "late", { messageId: 60 });
+  const neighbour = await rawDevice(running, "neighbour");
+  neighbour.publish("devices/neighbour/messages/events/", "x", { messageId: 1 });
+  await neighbour.next("puback");
+  expect(eventsOf(running.hub)).toHaveLength(stored + 1);
+});
+
 test("a session that lasts keeps its subscriptions and what was not acknowledged; a clean one forgets", async () => {
   const first = await runHub();
   const client = await rawDevice(first, deviceId, { clean: false });
