@@ -11,12 +11,14 @@ import { createProgram } from "./program.ts";
 const root = join(import.meta.dirname, "..", "..");
 const readme = readFileSync(join(root, "README.md"), "utf8");
 
+const MACHINE = `machines: { m: { address: "modbus+tcp://127.0.0.1", signals: { x: { coil: 0 } } } }\n`;
+
 test("the YAML in the README is a configuration without mistakes", () => {
   const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text ?? "");
   expect(blocks.length).toBeGreaterThanOrEqual(2);
   for (const block of blocks) {
     const site = block.startsWith("site:") ? "" : "site: redmond\n";
-    const machines = /^machines:/m.test(block) ? "" : "machines: {}\n";
+    const machines = /^machines:/m.test(block) ? "" : MACHINE;
     const text = `${site}${machines}${block}`;
     expect(parseConfig(text, { path: join(root, "test/golden/config/valid-all-fields/tailstock.yaml") })).toMatchObject(
       {
