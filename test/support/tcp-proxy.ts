@@ -4,9 +4,10 @@ import { createConnection, createServer, type Server, type Socket } from "node:n
 /**
  * pass: as a cable. freeze: sockets stay open, bytes wait and go on when thawed (a switch that hangs). reset: connections
  * are cut with RST and new ones too. blackhole: bytes are lost for ever and new connections are taken without an answer (a
- * pulled cable behind a gateway). delay: each piece comes late by `delayMs`.
+ * pulled cable behind a gateway). deaf: what the client sends arrives, the answers are lost for ever. delay: each piece comes
+ * late by `delayMs`.
  */
-export type ProxyMode = "pass" | "freeze" | "reset" | "blackhole" | "delay";
+export type ProxyMode = "pass" | "freeze" | "reset" | "blackhole" | "deaf" | "delay";
 
 /** A TCP relay on loopback that fails on command. The faults are those of real networks; no byte is changed. */
 export class TcpProxy implements AsyncDisposable {
@@ -40,7 +41,7 @@ export class TcpProxy implements AsyncDisposable {
     const left = this.#mode;
     this.#mode = mode;
     for (const { near, far } of this.#pairs) {
-      if (mode === "reset" || left === "blackhole") {
+      if (mode === "reset" || left === "blackhole" || left === "deaf") {
         // What a black hole has swallowed is missing from the stream: such a connection can't go on.
         near.resetAndDestroy();
         far.resetAndDestroy();
@@ -75,8 +76,8 @@ export class TcpProxy implements AsyncDisposable {
     const far = createConnection(this.#targetPort, "127.0.0.1");
     const pair = { near, far };
     this.#pairs.add(pair);
-    this.#relay(near, far);
-    this.#relay(far, near);
+    this.#relay(near, far, ["blackhole"]);
+    this.#relay(far, near, ["blackhole", "deaf"]);
     const end = (): void => {
       this.#pairs.delete(pair);
       near.destroy();
@@ -92,9 +93,9 @@ export class TcpProxy implements AsyncDisposable {
     }
   }
 
-  #relay(from: Socket, to: Socket): void {
+  #relay(from: Socket, to: Socket, swallowing: readonly ProxyMode[]): void {
     from.on("data", (bytes) => {
-      if (this.#mode === "blackhole") return;
+      if (swallowing.includes(this.#mode)) return;
       if (this.#mode !== "delay") to.write(bytes);
       else setTimeout(() => to.destroyed || to.write(bytes), this.delayMs);
     });

@@ -22,6 +22,7 @@ const LINKS_MAX = 1000;
 const FRAME_BYTES_MAX = MESSAGE_BYTES_MAX + 256 * 1024;
 /** Who has proved nothing after so long is sent away. */
 const UNPROVED_MS_MAX = 60_000;
+const GOODBYE_MS = 500;
 const TOKEN_TYPES = ["servicebus.windows.net:sastoken", "com.microsoft:sastoken"];
 const RUNTIME_CAPABILITY = "com.microsoft:enable-receiver-runtime-metric";
 
@@ -58,6 +59,7 @@ export class AmqpConnection {
   readonly #producers = new Set<ServerReceiver>();
   readonly #cbs: RequestLinks;
   readonly #management: RequestLinks;
+  #hangingUp: NodeJS.Timeout | undefined;
 
   constructor(shared: Shared, connection: ServerConnection, socket: Duplex) {
     this.#shared = shared;
@@ -85,12 +87,23 @@ export class AmqpConnection {
     this.#claims.put(claim, this.#shared.hub.clock.nowMs());
   }
 
+  /** Says why and waits a moment for the client to go. */
+  async close(description: string): Promise<void> {
+    this.#connection.close({ condition: "amqp:connection:forced", description });
+    this.hangUp();
+    if (!this.#socket.closed) await new Promise((resolve) => this.#socket.once("close", resolve));
+  }
+
+  /** What rhea has ended, or never began, is not left to the peer to end. */
+  hangUp(): void {
+    this.#hangingUp ??= setTimeout(() => this.#socket.destroy(), GOODBYE_MS);
+  }
+
   /** Closes links whose token ran out, and a connection that never showed one. */
   sweep(): void {
     const nowMs = this.#shared.hub.clock.nowMs();
     if (this.#claims.empty && nowMs - this.#openedMs > UNPROVED_MS_MAX) {
-      const description = `no token within ${UNPROVED_MS_MAX / 1000} s`;
-      this.#connection.close({ condition: "amqp:connection:forced", description });
+      void this.close(`no token within ${UNPROVED_MS_MAX / 1000} s`);
       return;
     }
     for (const { path, link } of this.#held.values()) {
@@ -103,8 +116,11 @@ export class AmqpConnection {
     }
   }
 
-  /** The connection is gone. */
+  /** The socket is closed. */
   ended(): void {
+    clearTimeout(this.#hangingUp);
+    // rhea listens to the end of a stream only; one that was destroyed has none, and its timers would run on.
+    this.#connection.abort_socket(this.#socket);
     for (const link of [...this.#held.keys()]) this.#ended(link);
   }
 
@@ -228,7 +244,7 @@ export class AmqpConnection {
 
   #drain(sender: ServerSender): void {
     for (const consumer of this.#consumers) {
-      if (consumer.name === sender.name && consumer.caughtUp) consumer.drain();
+      if (consumer.name === sender.name) consumer.drain();
     }
   }
 

@@ -37,6 +37,7 @@ export class ConsumerLink implements Rival {
   /** All that was given to rhea, written or not. */
   #sent = 0;
   #caughtUp = false;
+  #drains = false;
 
   constructor(sender: ServerSender, outlet: Outlet, log: HubEventLog, clock: Clock, options: ConsumerOptions) {
     this.#sender = sender;
@@ -78,6 +79,7 @@ export class ConsumerLink implements Rival {
     const last = events.at(-1);
     if (last === undefined) {
       this.#caughtUp = true;
+      if (this.#drains) this.#giveBack();
       return false;
     }
     const runtime = this.#tracksRuntime
@@ -91,10 +93,10 @@ export class ConsumerLink implements Rival {
     return true;
   }
 
-  /** The client wants its unused credit back when there is nothing to send. */
+  /** The client wants what credit there is used now, or given back. */
   drain(): void {
-    this.#sent += this.#sender.credit;
-    this.#sender.set_drained(true);
+    this.#drains = true;
+    if (this.#caughtUp) this.#giveBack();
   }
 
   steal(error: AmqpError): void {
@@ -103,6 +105,13 @@ export class ConsumerLink implements Rival {
 
   fail(condition: AmqpCondition): void {
     this.#sender.close(condition);
+  }
+
+  #giveBack(): void {
+    this.#drains = false;
+    this.#sent += this.#sender.credit;
+    this.#sender.set_drained(true);
+    this.#sender.connection._register();
   }
 
   /** rhea takes credit away when it writes, not when it is given a message: what it still holds must be taken off here. */

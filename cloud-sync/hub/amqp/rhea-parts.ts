@@ -9,6 +9,8 @@ export interface ServerConnection extends Connection {
   abort_socket(socket: Socket | Duplex): void;
   /** Size that the frame now being received announced; undefined between frames. */
   readonly frame_size?: number;
+  /** Has what was changed written on the next tick. */
+  _register(): void;
 }
 
 interface LocalLink {
@@ -25,6 +27,7 @@ export interface ServerSession extends Session {
 }
 
 export interface ServerSender extends Sender {
+  connection: ServerConnection;
   readonly session: ServerSession;
   readonly local: LocalLink;
   readonly credit: number;

@@ -2,25 +2,19 @@ import type { IncomingMessage } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { createServer as createTlsServer, Server as TlsServer } from "node:tls";
-import rhea, { type EventContext } from "rhea";
 import type { Hub } from "../ports.ts";
+import { acceptConnection } from "./accept-connection.ts";
 import { AmqpConnection, type Shared } from "./amqp-connection.ts";
 import { conditionOf } from "./amqp-error.ts";
 import { type Claim, claimOfPassword } from "./claims.ts";
 import { ConsumerPump } from "./consumer-pump.ts";
 import { ConsumerRegistry } from "./consumer-registry.ts";
 import { FeedbackDispatcher } from "./feedback-link.ts";
-import type { ServerConnection } from "./rhea-parts.ts";
 import { acceptWebSocket } from "./web-socket.ts";
 
 const CONNECTIONS_MAX = 1000;
 const CONSUMER_GROUPS_MAX = 20;
-/** What a client must send something in; it is told, and sends an empty frame. */
-const IDLE_MS_MAX = 60_000;
-const FRAME_BYTES = 64 * 1024;
-const CONTAINER_ID = "tailstock-hub";
 const SWEEP_MS = 1_000;
-const GOODBYE_MS = 500;
 
 export interface AmqpOptions {
   readonly host: string;
@@ -64,7 +58,8 @@ class Front implements AmqpFront {
   plainPort: number | undefined;
   readonly #hub: Hub;
   readonly #host: string;
-  readonly #connections = new Map<ServerConnection, { connection: AmqpConnection; socket: Duplex }>();
+  readonly #connections = new Set<AmqpConnection>();
+  readonly #sockets = new Set<Socket>();
   readonly #servers: Server[] = [];
   readonly #shared: Shared;
   readonly #sweeper: NodeJS.Timeout;
@@ -91,7 +86,7 @@ class Front implements AmqpFront {
       },
     };
     this.#sweeper = setInterval(() => {
-      for (const { connection } of this.#connections.values()) connection.sweep();
+      for (const connection of this.#connections) connection.sweep();
     }, SWEEP_MS);
     this.#sweeper.unref();
   }
@@ -127,15 +122,11 @@ class Front implements AmqpFront {
     this.#shared.pump.close();
     this.#shared.feedback.close();
     const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
-    for (const connection of this.#connections.keys()) {
-      connection.close({ condition: "amqp:connection:forced", description: "the hub stops" });
-    }
-    const late = setTimeout(() => {
-      for (const { socket } of this.#connections.values()) socket.destroy();
-    }, GOODBYE_MS);
+    const gone = [...this.#connections].map((connection) => connection.close("the hub stops"));
+    await Promise.all(gone);
+    // Those that never got as far as AMQP.
+    for (const socket of this.#sockets) socket.destroy();
     await Promise.all(closed);
-    clearTimeout(late);
-    for (const { socket } of this.#connections.values()) socket.destroy();
   }
 
   async #listen(server: Server, port: number): Promise<number> {
@@ -146,6 +137,10 @@ class Front implements AmqpFront {
         server.off("error", reject);
         resolve();
       });
+    });
+    server.on("connection", (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
     });
     server.on("error", (error) => this.#hub.logger.warn({ err: error }, "listener failed"));
     this.#servers.push(server);
@@ -159,58 +154,31 @@ class Front implements AmqpFront {
       return;
     }
     if ("setNoDelay" in socket) socket.setNoDelay(true);
+    const { access, clock, logger } = this.#hub;
     let proved: Claim | undefined;
-    const container = this.#container((claim) => {
-      proved = claim;
+    const connection = acceptConnection(socket, {
+      password: (user, password) => {
+        try {
+          proved = claimOfPassword(user, password, access, clock.nowMs());
+          return true;
+        } catch (error) {
+          logger.info({ user, err: error }, "password refused");
+          return false;
+        }
+      },
+      trouble: (error) => {
+        logger.debug({ err: error }, "client in trouble");
+        served.hangUp();
+      },
     });
-    const connection = container.create_connection({
-      idle_time_out: IDLE_MS_MAX,
-      max_frame_size: FRAME_BYTES,
-      receiver_options: { autoaccept: false, credit_window: 0 },
-      sender_options: {},
-    } as Parameters<typeof rhea.create_connection>[0]) as ServerConnection;
-    connection.accept(socket);
     const served = new AmqpConnection(this.#shared, connection, socket);
-    this.#connections.set(connection, { connection: served, socket });
+    this.#connections.add(served);
     connection.on("connection_open", () => {
       if (proved !== undefined) served.prove(proved);
     });
-    const ended = (): void => {
-      if (!this.#connections.delete(connection)) return;
-      served.ended();
-    };
-    connection.on("disconnected", ended);
     socket.on("close", () => {
-      // rhea listens to the end of a stream only; a socket that was destroyed has none, and its timers would run on.
-      connection.abort_socket(socket);
-      ended();
+      this.#connections.delete(served);
+      served.ended();
     });
-  }
-
-  /** One for each connection: who comes in by SASL PLAIN is known by nothing else. */
-  #container(proved: (claim: Claim) => void): ReturnType<typeof rhea.create_container> {
-    const container = rhea.create_container({ id: CONTAINER_ID });
-    // What rhea finds nobody for it emits as an error of the container, which would end the process.
-    for (const event of ["error", "protocol_error", "connection_error", "session_error"]) {
-      container.on(event, (what: EventContext | Error) => {
-        const error = what instanceof Error ? what : what.error;
-        this.#hub.logger.debug({ err: error, event }, "client in trouble");
-      });
-    }
-    for (const event of ["connection_close", "session_close"]) container.on(event, () => undefined);
-    const mechanisms = container.sasl_server_mechanisms;
-    mechanisms.enable_anonymous();
-    mechanisms.enable_plain((user: string | null, password: string | null) => {
-      try {
-        proved(claimOfPassword(user ?? "", password ?? "", this.#hub.access, this.#hub.clock.nowMs()));
-        return true;
-      } catch (error) {
-        this.#hub.logger.info({ user, err: error }, "password refused");
-        return false;
-      }
-    });
-    // Nothing is proved by it: the token comes by $cbs.
-    mechanisms.MSSBCBS = () => ({ outcome: true, username: "$cbs", start: () => undefined });
-    return container;
   }
 }

@@ -69,7 +69,7 @@ class SdkConnector implements HubConnector {
     const { clock, requests, connectMsMax = CONNECT_MS_MAX } = this.#deps;
     const address = await readHubAddress(this.#config, this.#deps.environment ?? {});
     this.#description = describeAddress(address);
-    const sdk = await loadSdk();
+    const sdk = loadSdk();
     const wire = new Wire(connectMsMax);
     let transport: LinkTransport | undefined;
     const Transport = transportClass(sdk, {

@@ -1,3 +1,5 @@
+import { createRequire } from "node:module";
+
 /**
  * The SDK, loaded when the first connection is made: a box without a line to a cloud should not pay for its memory.
  * @see https://github.com/Azure/azure-iot-sdk-node
@@ -10,19 +12,19 @@ export interface Sdk {
   readonly Mqtt: typeof import("azure-iot-device-mqtt").Mqtt;
 }
 
-let loading: Promise<Sdk> | undefined;
+let loaded: Sdk | undefined;
 
-export function loadSdk(): Promise<Sdk> {
-  loading ??= load();
-  return loading;
+export function loadSdk(): Sdk {
+  loaded ??= load();
+  return loaded;
 }
 
-async function load(): Promise<Sdk> {
-  const [device, mqtt, common] = await Promise.all([
-    import("azure-iot-device"),
-    import("azure-iot-device-mqtt"),
-    import("azure-iot-common"),
-  ]);
+/** By require: Node finds only some of these CommonJS modules' names when they are imported. */
+function load(): Sdk {
+  const require = createRequire(import.meta.url);
+  const device = require("azure-iot-device") as typeof import("azure-iot-device");
+  const common = require("azure-iot-common") as typeof import("azure-iot-common");
+  const { Mqtt } = require("azure-iot-device-mqtt") as typeof import("azure-iot-device-mqtt");
   const { Client, ModuleClient, Message } = device;
-  return { Client, ModuleClient, Message, NoRetry: common.NoRetry, Mqtt: mqtt.Mqtt };
+  return { Client, ModuleClient, Message, NoRetry: common.NoRetry, Mqtt };
 }

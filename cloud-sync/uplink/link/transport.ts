@@ -1,4 +1,5 @@
 import type { AuthenticationProvider, TransportConfig } from "azure-iot-common";
+import type { DeviceClientOptions } from "azure-iot-device";
 import type { Sdk } from "./sdk.ts";
 import type { Wire } from "./wire.ts";
 
@@ -27,10 +28,18 @@ export type LinkTransportClass = new (provider: AuthenticationProvider) => LinkT
 /** The SDK's own MQTT transport with eyes: it shows its sockets, hears every method, and takes a port for WebSockets. */
 export function transportClass({ Mqtt }: Sdk, hooks: TransportHooks): LinkTransportClass {
   return class WatchedMqtt extends Mqtt {
+    #options: DeviceClientOptions = {};
+
     constructor(provider: AuthenticationProvider) {
       super(provider);
       hooks.wire.watch(this);
       hooks.made(this);
+    }
+
+    /** Added to those before; the SDK's would replace them, and so forget the authorities that the IoT Edge runtime gave. */
+    override setOptions(options: DeviceClientOptions, done?: (error?: Error, result?: unknown) => void): void {
+      this.#options = { ...this.#options, ...options };
+      super.setOptions(this.#options, done);
     }
 
     override emit(name: string | symbol, ...args: unknown[]): boolean {
