@@ -122,7 +122,10 @@ export class Line {
     const error =
       cause instanceof EdgeError
         ? cause
-        : new EdgeError("UPLINK_UNREACHABLE", messageOf(cause), { cause, hint: "Check the line and the hub's address." });
+        : new EdgeError("UPLINK_UNREACHABLE", messageOf(cause), {
+            cause,
+            hint: "Check the line and the hub's address.",
+          });
     this.#failed++;
     const { code, message, hint = "" } = error;
     this.#lastError = { code, message, hint, atMs: clock.nowMs() };

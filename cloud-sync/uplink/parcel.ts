@@ -10,6 +10,8 @@ export interface Parcel {
   readonly events: number;
   /** "redmond/mill-01 12–40", one for each stretch inside. */
   readonly contents: readonly string[];
+  /** Of a dead letter that is tried again. */
+  readonly deadLetterId?: number;
   /** It went, or it stands among the dead letters: either way it is done with. */
   readonly settled: (outcome: "acknowledged" | "dead") => void;
 }

@@ -13,6 +13,12 @@ const AGAIN_MS = 1_000;
 /** Under way for so many send timeouts, while others are acknowledged: it is forgotten by who should have sent it. */
 const FORGOTTEN_TIMEOUTS = 3;
 
+/** Bytes under way are as many as the line takes within this time: what is urgent then has not much before it. */
+const DELAY_MS_MAX = 2_000;
+const BYTES_FIRST = 512 * 1024;
+const BYTES_MIN = 64 * 1024;
+const BYTES_BACKOFF = 0.7;
+
 interface Slot {
   readonly parcel: Parcel;
   sentMs: number;
@@ -46,6 +52,7 @@ export class Window {
   /** Whether another message was acknowledged since the line was lost last. */
   #passedSinceLoss = false;
   #progressMs = 0;
+  #bytesAllowed = BYTES_FIRST;
 
   constructor(options: WindowOptions) {
     this.#options = options;
@@ -62,9 +69,10 @@ export class Window {
 
   /** Waits until another message may be handed in; false on abort. */
   async room(signal: AbortSignal): Promise<boolean> {
-    const { messagesMax, bytesMax } = this.#options;
+    const { messagesMax } = this.#options;
     while (!signal.aborted) {
-      if (this.#slots.length === 0 || (this.#slots.length < messagesMax && this.#bytes < bytesMax)) return true;
+      const count = this.#slots.length;
+      if (count === 0 || (count < messagesMax && this.#bytes < this.#bytesAllowed)) return true;
       await this.#bell.next(signal);
     }
     return false;
@@ -156,6 +164,10 @@ export class Window {
     // The answer of a session that was given up is as good: the hub has the message.
     this.#progressMs = this.#options.clock.monotonicMs();
     this.#passedSinceLoss = true;
+    const isLate = this.#progressMs - slot.sentMs > DELAY_MS_MAX;
+    this.#bytesAllowed = isLate
+      ? Math.max(BYTES_MIN, this.#bytesAllowed * BYTES_BACKOFF)
+      : Math.min(this.#options.bytesMax, this.#bytesAllowed + slot.parcel.bytes);
     if (!this.#remove(slot)) return;
     this.#options.acknowledged(slot.parcel);
     slot.parcel.settled("acknowledged");

@@ -1,9 +1,4 @@
-import {
-  encodeFrame,
-  FRAME_OVERHEAD_BYTES,
-  type FramePart,
-  PART_OVERHEAD_BYTES,
-} from "../../contract/frame/frame.ts";
+import { encodeFrame, FRAME_OVERHEAD_BYTES, type FramePart, PART_OVERHEAD_BYTES } from "../../contract/frame/frame.ts";
 import { type RollupPart, writeRollupPart } from "../../contract/frame/rollup-part.ts";
 import { stretchOf } from "./pack-live.ts";
 
