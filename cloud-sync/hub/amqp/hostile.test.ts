@@ -89,7 +89,7 @@ test("a message of many frames that never ends is cut off when it is larger than
   const sender = connection.open_sender("shop");
   await until("credit", () => sender.sendable());
   const disconnected = until("it is cut off", () => !connection.is_open());
-  sender.send(Buffer.alloc(8 * 1024 * 1024), undefined, 0);
+  sender.send({ body: rhea.message.data_section(Buffer.alloc(8 * 1024 * 1024)) });
   await disconnected;
   expect([0, 1, 2, 3].map((partition) => hub.events.info(partition).lastSequenceNumber)).toEqual([-1, -1, -1, -1]);
 });
@@ -120,6 +120,11 @@ test("credit that a client takes back is given back, when there is nothing to se
   expect(count).toBe(5);
   receiver.add_credit(3);
   await until("three more", () => count === 8);
+  receiver.add_credit(9);
+  await until("the last two", () => count === 10);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  receiver.drain_credit();
+  await until("the credit that was left", () => drained === 2);
 });
 
 test("what is neither ours nor for this side is refused by name", async () => {
