@@ -6,7 +6,7 @@ import rhea from "rhea";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import { systemClock } from "../../../edge/kernel/clock.ts";
-import { appendEvents, collect, IMPATIENT, startAmqpHub } from "../../../test/support/amqp-hub.ts";
+import { appendEvents, collect, IMPATIENT, startAmqpHub, withEvents } from "../../../test/support/amqp-hub.ts";
 import { tempFolder } from "../../../test/support/temp-folder.ts";
 import { until } from "../../../test/support/until.ts";
 import { hubCertificates } from "../certificates.ts";
@@ -35,20 +35,14 @@ function bareReceiver(hub: Hub, port: number, address: string, credit: number, o
 /** The same hub, and how many events were read of each partition: what was not read fills no memory. */
 function counted(hub: Hub): { counting: Hub; readOf: number[] } {
   const readOf = [0, 0, 0, 0];
-  const events: Hub["events"] = {
-    partitions: hub.events.partitions,
-    createdMs: hub.events.createdMs,
-    append: (event) => hub.events.append(event),
-    info: (partition) => hub.events.info(partition),
-    sequenceNumberAfter: (partition, ms) => hub.events.sequenceNumberAfter(partition, ms),
-    onAppended: (listener) => hub.events.onAppended(listener),
+  const counting = withEvents(hub, {
     read(partition, from, limit) {
       const read = hub.events.read(partition, from, limit);
       readOf[partition] = (readOf[partition] ?? 0) + read.length;
       return read;
     },
-  };
-  return { counting: { ...hub, events }, readOf };
+  });
+  return { counting, readOf };
 }
 
 test("P23 for a consumer that reads slowly no more is taken from the log than its socket holds, and no other one waits", async () => {
