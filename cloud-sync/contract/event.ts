@@ -26,7 +26,8 @@ export type LinkState = "disconnected" | "connecting" | "connected" | "degraded"
 
 export interface ConnectionData {
   readonly connectionId: string;
-  readonly protocol: "opcua" | "modbus";
+  /** iothub: the line to the cloud, connectionId "uplink". */
+  readonly protocol: "opcua" | "modbus" | "iothub";
   readonly address: string;
   readonly state: LinkState;
   readonly detail: string;

@@ -138,7 +138,7 @@ export class BlockStore {
   }
 
   /** Blocks as they are stored, in the order of their last offset. */
-  storedAfter(offset: number, limitBytes: number): StoredBlock[] {
+  storedAfter(offset: number, limitBytes: number): Omit<StoredBlock, "epoch">[] {
     const rows = this.statement(`
       SELECT ${META_COLUMNS}, machine_id AS machineId FROM block JOIN machine USING (machine_ref)
       WHERE last_offset > ? AND state <> 'corrupt' ORDER BY last_offset LIMIT ${STORED_MAX}`).all(
@@ -146,7 +146,7 @@ export class BlockStore {
     ) as (BlockMeta & {
       machineId: string;
     })[];
-    const found: StoredBlock[] = [];
+    const found: Omit<StoredBlock, "epoch">[] = [];
     let bytesTaken = 0;
     for (const { blockId, state, ...meta } of rows) {
       if (found.length > 0 && bytesTaken + meta.bytes > limitBytes) break;
@@ -154,7 +154,9 @@ export class BlockStore {
       const bytes = this.bytesOf(blockId);
       const isWhole = bytes && this.guarded(blockId, () => verifyBlock(bytes)) !== undefined;
       if (!isWhole && state === "whole") continue;
-      found.push({ ...meta, bytes: isWhole ? bytes : undefined, rollup: isWhole ? undefined : this.rollupOf(blockId) });
+      const rollup = isWhole ? undefined : this.rollupOf(blockId);
+      const signalNames = rollup === undefined ? [] : readNames(this.#database, meta.machineRef);
+      found.push({ ...meta, bytes: isWhole ? bytes : undefined, rollup, signalNames });
     }
     return found;
   }

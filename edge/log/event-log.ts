@@ -22,6 +22,9 @@ export interface StoredBlock {
   readonly bytes: Buffer | undefined;
   /** What is left of a thinned one (rollup/rollup.ts). */
   readonly rollup: Buffer | undefined;
+  readonly epoch: string;
+  /** Names of the signals by their numbers in the roll-up; empty for a whole block. */
+  readonly signalNames: readonly string[];
 }
 
 /** Reading side of the log, which is also open to other processes on the same file. Reads are synchronous and bounded. */

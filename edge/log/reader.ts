@@ -247,7 +247,11 @@ export class SqliteLogReader implements ExaminableLog {
   }
 
   readBlocks(offset: number, { limitBytes }: { limitBytes: number }): StoredBlock[] {
-    return this.read(() => this.blocks.storedAfter(offset, limitBytes));
+    return this.read(() =>
+      this.blocks
+        .storedAfter(offset, limitBytes)
+        .map((block) => ({ ...block, epoch: this.epochs.of(block.firstOffset) })),
+    );
   }
 
   latest(machineId: string, type: EventType): StoredEvent | undefined {

@@ -1,23 +1,12 @@
-import type { Logger } from "pino";
 import type { ConfigData, NewEvent } from "../../cloud-sync/contract/event.ts";
 import { edgeStreamOf } from "../../cloud-sync/contract/event.ts";
 import { Recorder } from "../drivers/recorder.ts";
-import type { Clock } from "../kernel/clock.ts";
 import type { LoadedConfig } from "../kernel/config/load.ts";
-import type { Supervisor } from "../kernel/supervisor.ts";
 import type { EventLog } from "../log/event-log.ts";
 import { LogKeeper } from "../log/keep/keeper.ts";
 import { machineConfigEvents } from "./config-events.ts";
-import type { ConfigInForce } from "./config-in-force.ts";
 import { Connections } from "./connections.ts";
-
-/** What every part works with. */
-export interface PartDeps {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly supervisor: Supervisor;
-  readonly inForce: ConfigInForce;
-}
+import type { PartDeps } from "./part.ts";
 
 /** Polls the machines into the log and keeps the log in order. */
 export async function startCollector(

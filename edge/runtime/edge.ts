@@ -11,17 +11,17 @@ import type { EventLog } from "../log/event-log.ts";
 import { openFollowingReader } from "../log/following-reader.ts";
 import { openHealingLog } from "../log/healing-log.ts";
 import type { ExaminableLog } from "../log/reader.ts";
-import { type PartDeps, startCollector } from "./collector.ts";
+import { startCollector } from "./collector.ts";
 import { ConfigInForce } from "./config-in-force.ts";
-
-/** What runs in this process; the log is the only thing that the parts share, so each may be a process of its own. */
-export type Part = "collector" | "dashboard" | "uplink";
+import type { Environment, Part, PartDeps } from "./part.ts";
 
 export interface EdgeOptions {
   readonly configPath: string;
   readonly logger: Logger;
   readonly parts: readonly Part[];
   readonly clock?: Clock;
+  /** Variables of the IoT Edge runtime, for an uplink with `identity: iot-edge`. */
+  readonly environment?: Environment;
   /** Called once, when all parts run. `dashboardUrl` is undefined without a dashboard. */
   readonly onReady?: (ready: { config: Config; dashboardUrl: string | undefined }) => void;
 }
@@ -50,7 +50,7 @@ export async function runEdge(options: EdgeOptions, signal: AbortSignal): Promis
     const inForce = new ConfigInForce(loaded, { clock, logger });
     const deps: PartDeps = { clock, logger, supervisor, inForce };
     const recorder = ownLog && (await startCollector(ownLog, loaded, deps));
-    if (parts.includes("uplink")) await startUplink(ownLog, deps);
+    if (parts.includes("uplink")) await startUplink(ownLog, options.environment ?? {}, deps);
     const open =
       parts.includes("dashboard") && config.dashboard.enabled
         ? startDashboard(log, bounds, deps)
@@ -68,9 +68,9 @@ export async function runEdge(options: EdgeOptions, signal: AbortSignal): Promis
 
 // A part is loaded when it runs here: each costs memory that a process without it should keep.
 
-async function startUplink(ownLog: EventLog | undefined, deps: PartDeps): Promise<void> {
+async function startUplink(ownLog: EventLog | undefined, environment: Environment, deps: PartDeps): Promise<void> {
   const { UplinkPart } = await import("./uplink-part.ts");
-  new UplinkPart(ownLog, deps).start();
+  new UplinkPart(ownLog, environment, deps).start();
 }
 
 /** Resolves with the dashboard's address as soon as it listens. */

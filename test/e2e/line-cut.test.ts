@@ -1,10 +1,13 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import sparticuz from "@sparticuz/chromium";
 import { chromium } from "playwright-core";
-import { expect, test } from "vitest";
+import { build } from "vite";
+import { beforeAll, expect, test } from "vitest";
 import { readHubConnections } from "../../cloud-sync/hub/hub-file.ts";
 import { runCli, startCli, temporaryFolder, until } from "../../edge/cli/testing.ts";
+import { WEB_ROOT } from "../../edge/dashboard/component.ts";
 import type { Uplink, UplinkView } from "../../edge/dashboard/schemas/uplink.ts";
 import { openLogReader } from "../../edge/log/reader.ts";
 import { HubReader } from "../support/hub-reader.ts";
@@ -17,6 +20,11 @@ interface Ready {
   readonly dashboardUrl: string;
   readonly hub: { readonly connections: string } | null;
 }
+
+beforeAll(async () => {
+  // The launcher has built the page; without it, the tests do.
+  if (!existsSync(join(WEB_ROOT, "index.html"))) await build({ root: join(WEB_ROOT, ".."), logLevel: "error" });
+});
 
 async function startDemo(cwd: string, ...args: string[]) {
   const demo = startCli(["demo", "--port", "0", "--json", ...args], { cwd });

@@ -1,50 +1,29 @@
-import { EventHubConsumerClient, earliestEventPosition, type ReceivedEventData } from "@azure/event-hubs";
 import { decodeMessage } from "../../cloud-sync/contract/frame/message.ts";
 import type { LogReader } from "../../edge/log/event-log.ts";
-
-const BATCH_EVENTS = 200;
+import { HubConsumer, type HubMessage } from "./hub-consumer.ts";
 
 /** Everything that has arrived at a hub, read with Microsoft's own client and told apart by the events' identities. */
 export class HubReader implements AsyncDisposable {
-  readonly #client: EventHubConsumerClient;
-  readonly #subscription: { close(): Promise<void> };
+  readonly #consumer: HubConsumer;
   readonly #seqs = new Map<string, Set<number>>();
-  /** Messages that arrived, and how many of them had been here before. */
   messages = 0;
-  repeats = 0;
-  readonly #ids = new Set<string>();
+  /** What could not be read. */
   readonly failures: string[] = [];
 
   /** @param connectionString of the hub's events, with EntityPath */
   constructor(connectionString: string) {
-    this.#client = new EventHubConsumerClient("$Default", connectionString, {
-      retryOptions: { retryDelayInMs: 200, maxRetries: 50 },
-    });
-    this.#subscription = this.#client.subscribe(
-      {
-        processEvents: async (events) => {
-          for (const event of events) this.#take(event);
-        },
-        processError: async (error) => {
-          this.failures.push(error.message);
-        },
-      },
-      { startPosition: earliestEventPosition, maxBatchSize: BATCH_EVENTS, maxWaitTimeInSeconds: 1 },
-    );
+    this.#consumer = new HubConsumer(connectionString, (message) => this.#take(message)).start();
   }
 
-  #take(event: ReceivedEventData): void {
+  #take(message: HubMessage): void {
     this.messages += 1;
-    const id = String(event.messageId ?? "");
-    if (this.#ids.has(id)) this.repeats += 1;
-    this.#ids.add(id);
     try {
-      const message = decodeMessage({ contentType: event.contentType ?? "", body: event.body as Buffer });
-      for (const { block } of message.blocks) {
+      const { blocks, events } = decodeMessage(message);
+      for (const { block } of blocks) {
         const { epoch, machineId, firstSeq, lastSeq } = block.head;
         for (let seq = firstSeq; seq <= lastSeq; seq++) this.#add(epoch, machineId, seq);
       }
-      for (const { epoch, machineId, seq } of message.events) this.#add(epoch, machineId, seq);
+      for (const { epoch, machineId, seq } of events) this.#add(epoch, machineId, seq);
     } catch (error) {
       this.failures.push(String(error));
     }
@@ -65,7 +44,7 @@ export class HubReader implements AsyncDisposable {
     return this.#seqs.get(`${epoch} ${machineId}`)?.has(seq) === true;
   }
 
-  /** Of the events in a log's ledger, those that are not here, "redmond/mill-01 12–40 (sealed)"; empty when all are. */
+  /** Of the events in a log's ledger, those that are not here: "redmond/mill-01 12–40: 29 (sealed)"; empty when all are. */
   missingOf(log: LogReader): string[] {
     return log.ledger().flatMap(({ epoch, machineId, firstSeq, lastSeq, state }) => {
       const missing: number[] = [];
@@ -75,7 +54,6 @@ export class HubReader implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#subscription.close();
-    await this.#client.close();
+    await this.#consumer[Symbol.asyncDispose]();
   }
 }

@@ -5,7 +5,7 @@ import { HubError } from "../hub-error.ts";
 
 /** "TLSH": tells a file of the local hub from any other SQLite file. */
 const APPLICATION_ID = 0x544c5348;
-const BUSY_TIMEOUT_MS = 4_000;
+const BUSY_TIMEOUT_MS = 1_000;
 
 export interface DatabaseOptions {
   readonly path: string;

@@ -49,6 +49,6 @@ export function sdkMessage(
   // The SDK's types know one content type and three encodings; the wire takes any.
   Object.assign(message, { messageId: id, contentType, contentEncoding });
   for (const [name, value] of Object.entries(properties)) message.properties.add(name, value);
-  // The SDK writes every message as JSON for a debug log that is off: 0.4 ms for 4 KB as a list of numbers, and 20 ms for 200 KB.
+  // The SDK writes every message as JSON for a debug log that is off: as a list of numbers that takes 3.5 ms for 200 KB.
   return Object.defineProperty(message, "toJSON", { value: () => id, enumerable: false });
 }

@@ -60,19 +60,18 @@ export class LinkSession implements HubSession {
     this.#waiting.add(onLost);
     const done = (error?: Error | null): void => {
       // After a loss it was rejected already; the SDK may say so again, late, or never.
-      if (!this.#waiting.delete(onLost)) return;
-      if (error === undefined || error === null) {
+      if (!this.#waiting.has(onLost)) return;
+      const refused = error ? refusedError(error, outgoing) : undefined;
+      if (error && refused === undefined) {
+        this.#end(error);
+        return;
+      }
+      this.#waiting.delete(onLost);
+      if (refused !== undefined) reject(refused);
+      else {
         this.#acknowledged++;
         resolve();
-        return;
       }
-      const refused = refusedError(error, outgoing);
-      if (refused !== undefined) {
-        reject(refused);
-        return;
-      }
-      this.#end(error);
-      reject(this.#lostError);
     };
     const { sdk, client, hasOutputs } = this.#parts;
     const message = sdkMessage(sdk, outgoing);

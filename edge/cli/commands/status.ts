@@ -13,7 +13,7 @@ import { bytesText, countText, durationText, harmless } from "../text.ts";
 import { fullText, shareText } from "./log/usage.ts";
 import { digits, mebibytes, plural } from "./log/words.ts";
 import { conditionText } from "./uplink/condition-text.ts";
-import { type UplinkReport, uplinkReport } from "./uplink/status.ts";
+import { type UplinkReport, uplinkReport } from "./uplink/uplink-report.ts";
 
 const PROBLEMS_SHOWN = 10;
 

@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { EdgeError, messageOf } from "../../kernel/errors.ts";
 import { layLine } from "../../simulator/control-client.ts";
 import type { Cli } from "../cli.ts";
@@ -56,7 +56,7 @@ export async function connectDemoHub(
   if (connectionString === undefined) throw new EdgeError("HUB_UNAVAILABLE", "the hub has made no device for the demo");
   const path = join(folder, CONNECTION_NAME);
   writeFileSync(path, `${throughLine(connectionString, line.port)}\n`, { mode: 0o600 });
-  return { connectionStringFile: path, ca };
+  return { connectionStringFile: CONNECTION_NAME, ca: relative(folder, ca) };
 }
 
 /** The same identity at the same hub, by way of another port of this computer. */

@@ -1,6 +1,6 @@
 import { durationText, timeText } from "../../text.ts";
 import { numberText, plural } from "../log/words.ts";
-import type { UplinkReport } from "./status.ts";
+import type { UplinkReport } from "./uplink-report.ts";
 
 /** How the line is, in a sentence without its full stop. */
 export function conditionText({ condition, status, waiting }: UplinkReport, nowMs: number): string {

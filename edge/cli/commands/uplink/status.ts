@@ -1,11 +1,7 @@
 import { Command } from "commander";
-import { outlookOf, type UplinkOutlook } from "../../../../cloud-sync/uplink/condition.ts";
-import { CURSOR_BY_LANE, LANES, type UplinkStatus } from "../../../../cloud-sync/uplink/ports.ts";
+import { LANES } from "../../../../cloud-sync/uplink/ports.ts";
 import { EdgeError } from "../../../kernel/errors.ts";
-import { type Backlog, backlogPast } from "../../../log/backlog.ts";
-import { type Forecast, forecast } from "../../../log/forecast.ts";
-import type { BoundsOptions } from "../../../log/keep/bounds.ts";
-import { type ExaminableLog, openLogReader } from "../../../log/reader.ts";
+import { openLogReader } from "../../../log/reader.ts";
 import type { Cli } from "../../cli.ts";
 import { findLog, type LogOptions, withLogOptions } from "../../find-log.ts";
 import { boundsOfLog } from "../../log-bounds.ts";
@@ -13,16 +9,7 @@ import { factLines, tableLines } from "../../table.ts";
 import { bytesText, durationText, harmless, timeText } from "../../text.ts";
 import { digits, numberText, plural } from "../log/words.ts";
 import { conditionText, keptText } from "./condition-text.ts";
-import { uplinkWord } from "./uplink-word.ts";
-
-export interface UplinkReport extends UplinkOutlook {
-  readonly path: string;
-  readonly status: UplinkStatus;
-  /** In the log, not acknowledged by the hub. */
-  readonly waiting: Backlog;
-  /** How long the log has room without a line; null when nothing comes in. */
-  readonly roomMs: number | null;
-}
+import { type UplinkReport, uplinkReport } from "./uplink-report.ts";
 
 export function uplinkStatusCommand(cli: Cli): Command {
   return withLogOptions(new Command("status"))
@@ -50,19 +37,6 @@ export function uplinkStatusCommand(cli: Cli): Command {
 function noUplinkText(isConfigured: boolean | null): string {
   if (isConfigured === true) return "the uplink is configured, and has not reported yet: it begins with the runtime";
   return isConfigured === false ? "the configuration of this log has no uplink" : "no uplink has run beside this log";
-}
-
-/** How the uplink beside a log is; undefined when none ever ran. */
-export function uplinkReport(log: ExaminableLog, bounds: BoundsOptions, nowMs: number): UplinkReport | undefined {
-  const { status, path } = uplinkWord(log.path);
-  if (status === undefined) return undefined;
-  const roomMs = roomOf(forecast(log, bounds));
-  const waiting = backlogPast(log, log.cursor(CURSOR_BY_LANE.telemetry));
-  return { path, ...outlookOf(status, roomMs, nowMs), status, waiting, roomMs };
-}
-
-function roomOf({ timeToFullMs, maxAgeMs }: Forecast): number | null {
-  return timeToFullMs === null ? null : Math.min(timeToFullMs, maxAgeMs);
 }
 
 function reportLines(cli: Cli, report: UplinkReport): string[] {

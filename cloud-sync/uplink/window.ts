@@ -1,0 +1,219 @@
+import type { Clock } from "../../edge/kernel/clock.ts";
+import { EdgeError, messageOf } from "../../edge/kernel/errors.ts";
+import { Bell } from "./bell.ts";
+import { isTooLarge, type Parcel } from "./parcel.ts";
+import type { HubSession } from "./ports.ts";
+
+/** A message that was under way so often when the line was lost is under suspicion: it goes alone. */
+const LOSSES_SUSPECT = 3;
+/** Alone under way at so many losses, while others pass: it cannot go. */
+const LOSSES_MAX = 5;
+/** Before a message that the hub did not take for now goes again. */
+const AGAIN_MS = 1_000;
+/** Under way for so many send timeouts, while others are acknowledged: it is forgotten by who should have sent it. */
+const FORGOTTEN_TIMEOUTS = 3;
+
+/** Bytes under way are as many as the line takes within this time: what is urgent then has not much before it. */
+const DELAY_MS_MAX = 2_000;
+const BYTES_FIRST = 512 * 1024;
+const BYTES_MIN = 64 * 1024;
+const BYTES_BACKOFF = 0.7;
+
+interface Slot {
+  readonly parcel: Parcel;
+  sentMs: number;
+  isUnderWay: boolean;
+  /** How often the line was lost while it was under way. */
+  losses: number;
+  notBeforeMs: number;
+}
+
+export interface WindowOptions {
+  readonly messagesMax: number;
+  readonly bytesMax: number;
+  readonly clock: Clock;
+  readonly acknowledged: (parcel: Parcel) => void;
+  /** Durable when it returns: after it the message counts as done with. */
+  readonly setAside: (parcel: Parcel, error: EdgeError, attempts: number) => void;
+  readonly throttled: () => void;
+  /** The session is no good any more. */
+  readonly failed: (error: EdgeError) => void;
+}
+
+/**
+ * A lane's messages under way: bounded, acknowledged in any order, sent again in their order on the next session when they
+ * were not acknowledged. One that cannot go is set aside, and the rest goes on.
+ */
+export class Window {
+  readonly #options: WindowOptions;
+  readonly #bell = new Bell();
+  #slots: Slot[] = [];
+  #session: HubSession | undefined;
+  /** Whether another message was acknowledged since the line was lost last. */
+  #passedSinceLoss = false;
+  #progressMs = 0;
+  #bytesAllowed = BYTES_FIRST;
+
+  constructor(options: WindowOptions) {
+    this.#options = options;
+  }
+
+  /** Messages that are not done with. */
+  get inFlight(): number {
+    return this.#slots.length;
+  }
+
+  get #bytes(): number {
+    return this.#slots.reduce((sum, { parcel }) => sum + parcel.bytes, 0);
+  }
+
+  /** Waits until another message may be handed in; false on abort. */
+  async room(signal: AbortSignal): Promise<boolean> {
+    const { messagesMax } = this.#options;
+    while (!signal.aborted) {
+      const count = this.#slots.length;
+      if (count === 0 || (count < messagesMax && this.#bytes < this.#bytesAllowed)) return true;
+      await this.#bell.next(signal);
+    }
+    return false;
+  }
+
+  /** Waits until all are done with; false on abort. */
+  async empty(signal: AbortSignal): Promise<boolean> {
+    while (!signal.aborted && this.#slots.length > 0) await this.#bell.next(signal);
+    return !signal.aborted;
+  }
+
+  /** Sends it as soon as it may go; there should be room. */
+  add(parcel: Parcel): void {
+    this.#slots.push({ parcel, sentMs: 0, isUnderWay: false, losses: 0, notBeforeMs: 0 });
+    this.#pump();
+  }
+
+  /** A new session: what was not acknowledged goes again, in its order. */
+  attach(session: HubSession): void {
+    this.#session = session;
+    this.#progressMs = this.#options.clock.monotonicMs();
+    this.#passedSinceLoss = false;
+    for (const slot of this.#slots) slot.notBeforeMs = 0;
+    this.#pump();
+  }
+
+  /** The session is lost. */
+  detach(): void {
+    if (this.#session === undefined) return;
+    this.#session = undefined;
+    for (const slot of this.#slots) {
+      if (slot.isUnderWay) slot.losses++;
+      slot.isUnderWay = false;
+    }
+  }
+
+  /** What is not done with is no longer wanted: its place in the log is read anew. */
+  forget(): void {
+    this.#slots = [];
+    this.#bell.ring();
+  }
+
+  /** Sends what may go by now, and says whether the hub has stopped to acknowledge. */
+  look(sendTimeoutMs: number): EdgeError | undefined {
+    const nowMs = this.#options.clock.monotonicMs();
+    const underWay = this.#slots.filter(({ isUnderWay }) => isUnderWay);
+    const oldest = underWay[0];
+    if (oldest !== undefined) {
+      const sinceMs = Math.max(this.#progressMs, Math.min(...underWay.map(({ sentMs }) => sentMs)));
+      if (nowMs - sinceMs > sendTimeoutMs) return lostOf(`no acknowledgement for ${Math.round(nowMs - sinceMs)} ms`);
+      const waitedMs = nowMs - Math.min(...underWay.map(({ sentMs }) => sentMs));
+      if (waitedMs > sendTimeoutMs * FORGOTTEN_TIMEOUTS)
+        return lostOf(`message ${oldest.parcel.message.id} was not acknowledged within ${Math.round(waitedMs)} ms`);
+    }
+    this.#pump();
+    return undefined;
+  }
+
+  #pump(): void {
+    for (let slot = this.#next(); slot !== undefined && this.#session !== undefined; slot = this.#next()) {
+      if (isTooLarge(slot.parcel.bytes)) {
+        const reason = `${slot.parcel.bytes} bytes are more than the hub takes`;
+        this.#setAside(slot, new EdgeError("UPLINK_REFUSED", reason));
+      } else void this.#send(slot, this.#session);
+    }
+  }
+
+  #next(): Slot | undefined {
+    const nowMs = this.#options.clock.monotonicMs();
+    const ready = this.#slots.filter(({ isUnderWay, notBeforeMs }) => !isUnderWay && notBeforeMs <= nowMs);
+    const isCareful = this.#slots.some(({ losses }) => losses >= LOSSES_SUSPECT);
+    if (!isCareful) return ready[0];
+    if (this.#slots.some(({ isUnderWay }) => isUnderWay)) return undefined;
+    // One at a time: first one that is likely to pass, then, when one did, the one that is suspected most.
+    const bySuspicion = ready.toSorted((a, b) => a.losses - b.losses);
+    return this.#passedSinceLoss ? bySuspicion.at(-1) : bySuspicion[0];
+  }
+
+  async #send(slot: Slot, session: HubSession): Promise<void> {
+    slot.isUnderWay = true;
+    slot.sentMs = this.#options.clock.monotonicMs();
+    const wasAlone = this.#slots.every((each) => each === slot || !each.isUnderWay);
+    try {
+      await session.send(slot.parcel.message);
+    } catch (error) {
+      this.#refused(slot, session, error, wasAlone);
+      return;
+    }
+    // The answer of a session that was given up is as good: the hub has the message.
+    this.#progressMs = this.#options.clock.monotonicMs();
+    this.#passedSinceLoss = true;
+    const isLate = this.#progressMs - slot.sentMs > DELAY_MS_MAX;
+    this.#bytesAllowed = isLate
+      ? Math.max(BYTES_MIN, this.#bytesAllowed * BYTES_BACKOFF)
+      : Math.min(this.#options.bytesMax, this.#bytesAllowed + slot.parcel.bytes);
+    if (!this.#remove(slot)) return;
+    this.#options.acknowledged(slot.parcel);
+    slot.parcel.settled("acknowledged");
+    this.#pump();
+    this.#bell.ring();
+  }
+
+  #refused(slot: Slot, session: HubSession, cause: unknown, wasAlone: boolean): void {
+    if (session !== this.#session || !this.#slots.includes(slot)) return;
+    const error = cause instanceof EdgeError ? cause : lostOf(messageOf(cause), cause);
+    if (error.code === "UPLINK_REFUSED") {
+      this.#setAside(slot, error);
+      this.#pump();
+      return;
+    }
+    if (error.code === "UPLINK_THROTTLED") {
+      slot.isUnderWay = false;
+      slot.notBeforeMs = this.#options.clock.monotonicMs() + AGAIN_MS;
+      this.#progressMs = this.#options.clock.monotonicMs();
+      this.#options.throttled();
+      return;
+    }
+    if (wasAlone && this.#passedSinceLoss && slot.losses + 1 >= LOSSES_MAX) {
+      const reason = `the line was lost ${slot.losses + 1} times while this message was sent, and others passed`;
+      this.#setAside(slot, new EdgeError("UPLINK_REFUSED", reason, { cause: error }));
+    }
+    this.#options.failed(error);
+  }
+
+  #setAside(slot: Slot, error: EdgeError): void {
+    this.#options.setAside(slot.parcel, error, slot.losses + 1);
+    this.#remove(slot);
+    slot.parcel.settled("dead");
+    this.#bell.ring();
+  }
+
+  #remove(slot: Slot): boolean {
+    const at = this.#slots.indexOf(slot);
+    if (at >= 0) this.#slots.splice(at, 1);
+    return at >= 0;
+  }
+}
+
+function lostOf(message: string, cause?: unknown): EdgeError {
+  return new EdgeError("UPLINK_LOST", message, {
+    cause,
+    hint: "Nothing is lost: what was not acknowledged is sent again. If it lasts, look at the line and at the hub.",
+  });
+}
