@@ -161,7 +161,10 @@ export class Line {
       if (answers && (wasSilent || clock.monotonicMs() - startMs >= atLeastMs)) return;
       wasSilent ||= !answers;
       const leftMs = answers ? atLeastMs - (clock.monotonicMs() - startMs) : Number.POSITIVE_INFINITY;
-      await clock.sleep(Math.min(leftMs, backoffMs(0, { baseMs: PROBE_MS, maxMs: PROBE_MS, random })), signal);
+      await clock.sleep(
+        Math.min(Math.max(1, leftMs), backoffMs(0, { baseMs: PROBE_MS, maxMs: PROBE_MS, random })),
+        signal,
+      );
     }
   }
 

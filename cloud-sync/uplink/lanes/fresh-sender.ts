@@ -123,6 +123,6 @@ export class FreshSender {
     const nowMs = clock.monotonicMs();
     const phaseMs = this.#phase * gatherMs;
     const nextMs = (Math.floor((nowMs - phaseMs) / gatherMs) + 1) * gatherMs + phaseMs;
-    await clock.sleep(nextMs - nowMs, signal);
+    await clock.sleep(Math.max(1, nextMs - nowMs), signal);
   }
 }
