@@ -45,6 +45,9 @@ test.each<[UplinkCondition, Partial<UplinkStatus>]>([
   ["refused", { state: "refused", lastError: { ...error, code: "UPLINK_IDENTITY" } }],
   ["quota", { state: "waiting", lastError: { ...error, code: "UPLINK_QUOTA", atMs: NOW_MS } }],
   ["quota", { today: { messages: 5, units: 600, bytes: 7, unitsMax: 600 } }],
+  // At eight there are sixteen hours to go: of what is kept for what happens (a twentieth), two thirds still are.
+  ["quota", { today: { messages: 5, units: 9_800, bytes: 7, unitsMax: 10_000 } }],
+  ["sending", { today: { messages: 5, units: 9_000, bytes: 7, unitsMax: 10_000 } }],
   ["stopped", { state: "stopped", updatedMs: NOW_MS - HOUR_MS }],
   ["silent", { updatedMs: NOW_MS - 30_000 }],
   ["silent", { updatedMs: NOW_MS + HOUR_MS }],

@@ -1,3 +1,4 @@
+import { Budget } from "./budget.ts";
 import type { UplinkStatus } from "./ports.ts";
 
 /**
@@ -31,7 +32,13 @@ export function conditionOf(status: UplinkStatus, nowMs: number): UplinkConditio
   if (state === "stopped") return "stopped";
   if (Math.abs(nowMs - status.updatedMs) > STATUS_SILENT_MS) return "silent";
   const isOverQuota = lastError?.code === "UPLINK_QUOTA" && (status.lastAckMs ?? 0) < lastError.atMs;
-  const isOverBudget = today.unitsMax !== null && today.units >= today.unitsMax;
+  // Of the budget a part is kept for what happens, so that telemetry stops before all of it is used.
+  const budget = new Budget({
+    unitsPerDayMax: today.unitsMax ?? undefined,
+    latencyMs: gatherMs,
+    latencyMsMax: gatherMs,
+  });
+  const isOverBudget = !budget.hasUnits(nowMs, today.units);
   if (isOverQuota || (state === "connected" && isOverBudget)) return "quota";
   if (state === "refused") return "refused";
   if (state !== "connected") return lastError === null ? "connecting" : "cut";

@@ -1,5 +1,6 @@
 import type { LogReader } from "../../../edge/log/event-log.ts";
 import type { StoredEvent } from "../../contract/event.ts";
+import { UPLINK_LIMITS } from "../limits.ts";
 import { packLive } from "../pack/pack-live.ts";
 import { MESSAGE_BYTES_MAX } from "../ports.ts";
 import { MESSAGE_OVERHEAD_BYTES } from "./bill.ts";
@@ -7,7 +8,6 @@ import { MESSAGE_OVERHEAD_BYTES } from "./bill.ts";
 /** How much of the log is looked at, from its end back. */
 const EVENTS_MAX = 30_000;
 const WINDOWS_MAX = 12;
-const PRIORITY_GATHER_MS = 1_000;
 const DAY_MS = 86_400_000;
 const BODY_BYTES_MAX = MESSAGE_BYTES_MAX - MESSAGE_OVERHEAD_BYTES;
 
@@ -18,7 +18,7 @@ export interface LiveSize {
   readonly windows: number;
   readonly readingsPerSecond: number;
   readonly bytesPerReading: number;
-  /** Seconds of a day in which something other than telemetry happens. */
+  /** Times a day that something other than telemetry happens, as the priority lane gathers it. */
   readonly priorityMessagesPerDay: number;
 }
 
@@ -66,6 +66,6 @@ function priorityMessages(events: readonly StoredEvent[]): number {
   const spanMs = first && last ? last.timeMs - first.timeMs : 0;
   if (spanMs <= 0) return 0;
   const rare = events.filter(({ type }) => type !== "telemetry");
-  const moments = new Set(rare.map(({ timeMs }) => Math.floor(timeMs / PRIORITY_GATHER_MS)));
+  const moments = new Set(rare.map(({ timeMs }) => Math.floor(timeMs / UPLINK_LIMITS.priorityGatherMs)));
   return Math.ceil((moments.size / spanMs) * DAY_MS);
 }
