@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { join } from "node:path";
 import type { Clock } from "../../edge/kernel/clock.ts";
 import { type Certificate, makeAuthority, makeServerCertificate } from "./make-certificate.ts";
@@ -53,7 +54,9 @@ function serves(server: Certificate, authority: Certificate, hosts: readonly str
   const certificate = new X509Certificate(server.certificate);
   if (certificate.validToDate.getTime() - nowMs < RENEWED_BEFORE_END_MS) return false;
   if (!certificate.verify(new X509Certificate(authority.certificate).publicKey)) return false;
-  return hosts.every((host) => certificate.checkHost(host) !== undefined || certificate.checkIP(host) !== undefined);
+  return hosts.every(
+    (host) => (isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host)) !== undefined,
+  );
 }
 
 function read(folder: string, name: string): Certificate | undefined {

@@ -74,11 +74,12 @@ export class ConnectedLinks implements Links {
     for (const link of [...this.#links.values()]) link.close(reason);
   }
 
-  /** The device itself, or a device with all of its modules. */
+  /** A module, or a device with all of its modules. */
   cut(identity: Identity, reason: string): void {
-    this.get(identity)?.close(reason);
-    if (identity.moduleId !== undefined) return;
-    for (const link of [...this.#links.values()]) if (link.deviceId === identity.deviceId) link.close(reason);
+    const { deviceId, moduleId } = identity;
+    for (const link of [...this.#links.values()]) {
+      if (link.deviceId === deviceId && (moduleId ?? link.moduleId) === link.moduleId) link.close(reason);
+    }
   }
 
   async #untilListens(identity: Identity, leftMs: number): Promise<void> {

@@ -13,6 +13,7 @@ const MESSAGES_MAX = 1_000;
 const MESSAGES_MIN = 0.2;
 const MESSAGES_PER_STEP = 0.5;
 const STEP_MS = 1_000;
+const WAIT_MS_MIN = 1;
 /** Waits are cut so that a rate that is raised meanwhile counts soon. */
 const WAIT_MS_MAX = 500;
 
@@ -77,7 +78,7 @@ export class Pace {
           this.#nextMessageMs = this.#clock.monotonicMs() + 1_000 / this.#messagesPerSecond;
         return true;
       }
-      await this.#clock.sleep(Math.min(WAIT_MS_MAX, waitMs), signal);
+      await this.#clock.sleep(Math.min(WAIT_MS_MAX, Math.max(WAIT_MS_MIN, waitMs)), signal);
     }
     return false;
   }

@@ -142,7 +142,7 @@ export class Uplink implements Component {
       const session = await this.#line.open(signal);
       if (session === undefined) break;
       const error = await this.#serve(session, signal);
-      if (error !== undefined && !signal.aborted) await this.#line.lost(error, signal);
+      if (error !== undefined && !signal.aborted) await this.#line.lost(error, this.#lanes.hasPassed, signal);
     }
     this.#line.stop();
     this.#saveStatus();
@@ -161,9 +161,9 @@ export class Uplink implements Component {
     this.#session = session;
     this.#giveUp = giveUp;
     void session.lost.then(giveUp);
-    for (const window of this.#lanes.windows) window.attach(session);
+    this.#lanes.attach(session);
     await Promise.all([this.#runLanes(life), this.#watch(giveUp, life)]);
-    for (const window of this.#lanes.windows) window.detach();
+    this.#lanes.detach();
     this.#giveUp = undefined;
     this.#session = undefined;
     await this.#close(session);

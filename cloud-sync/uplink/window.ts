@@ -8,6 +8,8 @@ import type { HubSession } from "./ports.ts";
 const LOSSES_SUSPECT = 3;
 /** Alone under way at so many losses, while others pass: it cannot go. */
 const LOSSES_MAX = 5;
+/** So long a suspect waits for others to pass before it, on a new session. */
+const SUSPECT_PAUSE_MS = 10_000;
 /** Before a message that the hub did not take for now goes again. */
 const AGAIN_MS = 1_000;
 /** Under way for so many send timeouts, while others are acknowledged: it is forgotten by who should have sent it. */
@@ -19,6 +21,23 @@ const BYTES_FIRST = 512 * 1024;
 const BYTES_MIN = 64 * 1024;
 const BYTES_BACKOFF = 0.7;
 
+/** What the windows of one session know of each other. */
+export class SharedLine {
+  /** Whether anything was acknowledged in this session. */
+  hasPassed = false;
+  underWay = 0;
+  /** A suspect is under way: nothing else goes. */
+  isTrial = false;
+  openedMs = 0;
+
+  opened(nowMs: number): void {
+    this.hasPassed = false;
+    this.underWay = 0;
+    this.isTrial = false;
+    this.openedMs = nowMs;
+  }
+}
+
 interface Slot {
   readonly parcel: Parcel;
   sentMs: number;
@@ -29,6 +48,7 @@ interface Slot {
 }
 
 export interface WindowOptions {
+  readonly line: SharedLine;
   readonly messagesMax: number;
   readonly bytesMax: number;
   readonly clock: Clock;
@@ -49,8 +69,6 @@ export class Window {
   readonly #bell = new Bell();
   #slots: Slot[] = [];
   #session: HubSession | undefined;
-  /** Whether another message was acknowledged since the line was lost last. */
-  #passedSinceLoss = false;
   #progressMs = 0;
   #bytesAllowed = BYTES_FIRST;
 
@@ -94,8 +112,12 @@ export class Window {
   attach(session: HubSession): void {
     this.#session = session;
     this.#progressMs = this.#options.clock.monotonicMs();
-    this.#passedSinceLoss = false;
+    this.#options.line.opened(this.#progressMs);
     for (const slot of this.#slots) slot.notBeforeMs = 0;
+  }
+
+  /** After all windows are attached. */
+  begin(): void {
     this.#pump();
   }
 
@@ -141,29 +163,42 @@ export class Window {
   }
 
   #next(): Slot | undefined {
-    const nowMs = this.#options.clock.monotonicMs();
+    const { line, clock } = this.#options;
+    if (line.isTrial) return undefined;
+    const nowMs = clock.monotonicMs();
     const ready = this.#slots.filter(({ isUnderWay, notBeforeMs }) => !isUnderWay && notBeforeMs <= nowMs);
     const isCareful = this.#slots.some(({ losses }) => losses >= LOSSES_SUSPECT);
     if (!isCareful) return ready[0];
-    if (this.#slots.some(({ isUnderWay }) => isUnderWay)) return undefined;
-    // One at a time: first one that is likely to pass, then, when one did, the one that is suspected most.
-    const bySuspicion = ready.toSorted((a, b) => a.losses - b.losses);
-    return this.#passedSinceLoss ? bySuspicion.at(-1) : bySuspicion[0];
+    // First what is likely to pass; then, one at a time and alone on the line, what is suspected.
+    const next = ready.toSorted((a, b) => a.losses - b.losses)[0];
+    if (next === undefined || next.losses < LOSSES_SUSPECT) return next;
+    const isDue = line.hasPassed || nowMs - line.openedMs >= SUSPECT_PAUSE_MS;
+    return isDue && line.underWay === 0 ? next : undefined;
   }
 
   async #send(slot: Slot, session: HubSession): Promise<void> {
+    const { line, clock } = this.#options;
+    const isTrial = slot.losses >= LOSSES_SUSPECT;
     slot.isUnderWay = true;
-    slot.sentMs = this.#options.clock.monotonicMs();
-    const wasAlone = this.#slots.every((each) => each === slot || !each.isUnderWay);
+    slot.sentMs = clock.monotonicMs();
+    line.underWay++;
+    line.isTrial = isTrial;
+    const ended = (): void => {
+      if (session !== this.#session) return;
+      line.underWay--;
+      if (isTrial) line.isTrial = false;
+    };
     try {
       await session.send(slot.parcel.message);
     } catch (error) {
-      this.#refused(slot, session, error, wasAlone);
+      ended();
+      this.#refused(slot, session, error, isTrial);
       return;
     }
+    ended();
     // The answer of a session that was given up is as good: the hub has the message.
-    this.#progressMs = this.#options.clock.monotonicMs();
-    this.#passedSinceLoss = true;
+    this.#progressMs = clock.monotonicMs();
+    line.hasPassed = true;
     const isLate = this.#progressMs - slot.sentMs > DELAY_MS_MAX;
     this.#bytesAllowed = isLate
       ? Math.max(BYTES_MIN, this.#bytesAllowed * BYTES_BACKOFF)
@@ -175,7 +210,7 @@ export class Window {
     this.#bell.ring();
   }
 
-  #refused(slot: Slot, session: HubSession, cause: unknown, wasAlone: boolean): void {
+  #refused(slot: Slot, session: HubSession, cause: unknown, isTrial: boolean): void {
     if (session !== this.#session || !this.#slots.includes(slot)) return;
     const error = cause instanceof EdgeError ? cause : lostOf(messageOf(cause), cause);
     if (error.code === "UPLINK_REFUSED") {
@@ -190,7 +225,7 @@ export class Window {
       this.#options.throttled();
       return;
     }
-    if (wasAlone && this.#passedSinceLoss && slot.losses + 1 >= LOSSES_MAX) {
+    if (isTrial && this.#options.line.hasPassed && slot.losses + 1 >= LOSSES_MAX) {
       const reason = `the line was lost ${slot.losses + 1} times while this message was sent, and others passed`;
       this.#setAside(slot, new EdgeError("UPLINK_REFUSED", reason, { cause: error }));
     }

@@ -8,7 +8,7 @@ import { pino } from "pino";
 import { onTestFinished } from "vitest";
 import { type AmqpFront, type AmqpOptions, startAmqp } from "../../cloud-sync/hub/amqp/start-amqp.ts";
 import { openHub } from "../../cloud-sync/hub/open-hub.ts";
-import type { Hub, NewHubEvent } from "../../cloud-sync/hub/ports.ts";
+import type { Hub, HubEventLog, NewHubEvent } from "../../cloud-sync/hub/ports.ts";
 import { systemClock } from "../../edge/kernel/clock.ts";
 import { until } from "./until.ts";
 
@@ -70,6 +70,24 @@ export async function appendEvents(
       }),
     ),
   );
+}
+
+/** The same hub, but for what is given of its log: so a test watches it or holds it up. */
+export function withEvents(hub: Hub, changes: Partial<Pick<HubEventLog, "append" | "read">>): Hub {
+  const { events } = hub;
+  return {
+    ...hub,
+    events: {
+      partitions: events.partitions,
+      createdMs: events.createdMs,
+      append: (event) => events.append(event),
+      read: (partition, from, limit) => events.read(partition, from, limit),
+      info: (partition) => events.info(partition),
+      sequenceNumberAfter: (partition, ms) => events.sequenceNumberAfter(partition, ms),
+      onAppended: (listener) => events.onAppended(listener),
+      ...changes,
+    },
+  };
 }
 
 export interface Collected {

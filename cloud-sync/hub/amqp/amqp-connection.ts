@@ -18,6 +18,7 @@ import { type Request, RequestLinks } from "./request-links.ts";
 import type { ServerConnection, ServerReceiver, ServerSender } from "./rhea-parts.ts";
 
 const LINKS_MAX = 1000;
+const SESSIONS_MAX = 1000;
 /** A frame holds a message at most; room for its performative and properties. */
 const FRAME_BYTES_MAX = MESSAGE_BYTES_MAX + 256 * 1024;
 /** Who has proved nothing after so long is sent away. */
@@ -39,9 +40,9 @@ export interface Shared {
   readonly eventHub: () => { readonly hostname: string; readonly port: number; readonly url: string };
 }
 
-/** A link that needs its claim as long as it lives. */
 interface Held {
-  readonly path: string;
+  /** What it must have a claim for as long as it lives; undefined for $cbs, where claims come from. */
+  readonly path: string | undefined;
   readonly link: ServerSender | ServerReceiver;
   readonly ended: () => void;
 }
@@ -59,13 +60,14 @@ export class AmqpConnection {
   readonly #producers = new Set<ServerReceiver>();
   readonly #cbs: RequestLinks;
   readonly #management: RequestLinks;
+  #sessions = 0;
   #hangingUp: NodeJS.Timeout | undefined;
 
   constructor(shared: Shared, connection: ServerConnection, socket: Duplex) {
     this.#shared = shared;
     this.#connection = connection;
     this.#socket = socket;
-    this.#openedMs = shared.hub.clock.nowMs();
+    this.#openedMs = shared.hub.clock.monotonicMs();
     this.#outlet = new Outlet(socket, () => this.#wake());
     this.#cbs = new RequestLinks((request) => this.#putToken(request));
     this.#management = new RequestLinks((request) => managementAnswer(shared.hub, request));
@@ -74,6 +76,14 @@ export class AmqpConnection {
     for (const event of ["receiver_close", "sender_close"]) {
       connection.on(event, ({ receiver, sender }: EventContext) => this.#ended(receiver ?? sender));
     }
+    connection.on("session_open", () => {
+      if (++this.#sessions > SESSIONS_MAX) void this.close(`more than ${SESSIONS_MAX} sessions on one connection`);
+    });
+    connection.on("session_close", ({ session }: EventContext) => {
+      this.#sessions--;
+      // Nothing is said of its links by themselves.
+      for (const link of [...this.#held.keys()]) if (link.session === session) this.#ended(link);
+    });
     connection.on("sender_draining", ({ sender }: EventContext) => this.#drain(sender as ServerSender));
     // Behind rhea's own listener: whatever a client sent may have given credit or room in the session's window.
     socket.on("data", () => {
@@ -101,14 +111,15 @@ export class AmqpConnection {
 
   /** Closes links whose token ran out, and a connection that never showed one. */
   sweep(): void {
-    const nowMs = this.#shared.hub.clock.nowMs();
-    if (this.#claims.empty && nowMs - this.#openedMs > UNPROVED_MS_MAX) {
+    const { clock } = this.#shared.hub;
+    if (this.#claims.empty && clock.monotonicMs() - this.#openedMs > UNPROVED_MS_MAX) {
       void this.close(`no token within ${UNPROVED_MS_MAX / 1000} s`);
       return;
     }
     for (const { path, link } of this.#held.values()) {
+      if (path === undefined) continue;
       try {
-        this.#claims.demand(path, "ServiceConnect", nowMs);
+        this.#claims.demand(path, "ServiceConnect", clock.nowMs());
       } catch (error) {
         link.close(conditionOf(error));
         this.#ended(link);
@@ -140,13 +151,18 @@ export class AmqpConnection {
         );
       }
       // Clients attach to "$management" alone and put their token for the event hub's.
-      const path = address.kind === "management" ? `${hub.hubName}/$management` : pathOf(text);
-      if (address.kind !== "cbs") this.#claims.demand(path, "ServiceConnect", hub.clock.nowMs());
+      const path =
+        address.kind === "cbs"
+          ? undefined
+          : address.kind === "management"
+            ? `${hub.hubName}/$management`
+            : pathOf(text);
+      if (path !== undefined) this.#claims.demand(path, "ServiceConnect", hub.clock.nowMs());
       const ended = link.is_receiver()
         ? this.#receives(link as ServerReceiver, address, text)
         : this.#sends(link as ServerSender, address, text);
       echo(link);
-      if (address.kind !== "cbs") this.#held.set(link, { path, link, ended });
+      this.#held.set(link, { path, link, ended });
     } catch (error) {
       if (!isRefusal(error)) hub.logger.error({ err: error, link: link.name }, "link failed");
       link.close(conditionOf(error));
@@ -185,8 +201,7 @@ export class AmqpConnection {
     switch (address.kind) {
       case "cbs":
         this.#cbs.addAnswers(sender);
-        sender.on("sender_close", () => this.#cbs.removeAnswers(sender));
-        return () => undefined;
+        return () => this.#cbs.removeAnswers(sender);
       case "management":
         this.#management.addAnswers(sender);
         return () => this.#management.removeAnswers(sender);
@@ -226,6 +241,7 @@ export class AmqpConnection {
       tracksRuntime: [sender.desired_capabilities].flat().some((name) => String(name) === RUNTIME_CAPABILITY),
     });
     registry.admit(link);
+    hub.logger.debug({ consumerGroup, partition, epoch: link.epoch, sequenceNumber }, "consumer attached");
     this.#consumers.add(link);
     pump.add(link);
     return () => {

@@ -37,6 +37,8 @@ test("what is wrong with a token is said", () => {
   const altered = signSas("hub", key(1), NOW_MS - 5_000, "service").replace(/se=\d+/, `se=${NOW_MS / 1_000 + 60}`);
   expect(of(altered)).toThrow("altered token");
   expect(() => claimOfPassword("device@sas.root.hub", key(1), policies, NOW_MS)).toThrow("wrong key");
+  const token = signSas("hub", key(2), NOW_MS + 5_000, "service");
+  expect(claimOfPassword("service@sas.root.hub", token, policies, NOW_MS).expiresMs).toBe(NOW_MS + 5_000);
   expect(claimOfPassword("device@sas.root.hub", key(4), policies, NOW_MS).rights).toEqual(["DeviceConnect"]);
 });
 

@@ -6,7 +6,7 @@ import rhea from "rhea";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
 import { systemClock } from "../../../edge/kernel/clock.ts";
-import { appendEvents, collect, IMPATIENT, startAmqpHub } from "../../../test/support/amqp-hub.ts";
+import { appendEvents, collect, IMPATIENT, startAmqpHub, withEvents } from "../../../test/support/amqp-hub.ts";
 import { tempFolder } from "../../../test/support/temp-folder.ts";
 import { until } from "../../../test/support/until.ts";
 import { hubCertificates } from "../certificates.ts";
@@ -17,13 +17,14 @@ const BIG_BYTES = 200_000;
 const BIG_EVENTS = 200;
 
 /** A client without flow control of its own, whose socket can be stopped. */
-function bareReceiver(hub: Hub, port: number, address: string, credit: number) {
+function bareReceiver(hub: Hub, port: number, address: string, credit: number, options: object = {}) {
   const container = rhea.create_container();
   const numbers: number[] = [];
   container.on("message", ({ message }) => numbers.push(message?.message_annotations?.["x-opt-sequence-number"]));
   container.on("disconnected", () => undefined);
   const password = hub.access.get("service")?.primaryKey ?? "";
-  const connection = container.connect({ host: "127.0.0.1", port, username: "service", password, reconnect: false });
+  const common = { host: "127.0.0.1", port, username: "service", password, reconnect: false };
+  const connection = container.connect({ ...common, ...options });
   onTestFinished(() => connection.close());
   const receiver = connection.open_receiver({ source: address, credit_window: 0 });
   receiver.on("receiver_open", () => receiver.add_credit(credit));
@@ -31,26 +32,23 @@ function bareReceiver(hub: Hub, port: number, address: string, credit: number) {
   return { numbers, receiver, socket };
 }
 
+/** The same hub, and how many events were read of each partition: what was not read fills no memory. */
+function counted(hub: Hub): { counting: Hub; readOf: number[] } {
+  const readOf = [0, 0, 0, 0];
+  const counting = withEvents(hub, {
+    read(partition, from, limit) {
+      const read = hub.events.read(partition, from, limit);
+      readOf[partition] = (readOf[partition] ?? 0) + read.length;
+      return read;
+    },
+  });
+  return { counting, readOf };
+}
+
 test("P23 for a consumer that reads slowly no more is taken from the log than its socket holds, and no other one waits", async () => {
   const amqp = await startAmqpHub(tempFolder());
   const { hub } = amqp;
-  const readOf = [0, 0, 0, 0];
-  const counting: Hub = {
-    ...hub,
-    events: {
-      partitions: hub.events.partitions,
-      createdMs: hub.events.createdMs,
-      append: (event) => hub.events.append(event),
-      info: (partition) => hub.events.info(partition),
-      sequenceNumberAfter: (partition, ms) => hub.events.sequenceNumberAfter(partition, ms),
-      onAppended: (listener) => hub.events.onAppended(listener),
-      read(partition, from, limit) {
-        const events = hub.events.read(partition, from, limit);
-        readOf[partition] = (readOf[partition] ?? 0) + events.length;
-        return events;
-      },
-    },
-  };
+  const { counting, readOf } = counted(hub);
   const front = await startAmqp(counting, { host: "127.0.0.1", plain: { port: 0 } });
   onTestFinished(() => front.close());
   const port = front.plainPort ?? 0;
@@ -102,6 +100,22 @@ test("credit is kept to exactly, for each of several links of one session", asyn
   expect(first.numbers).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   await appendEvents(hub, 1, { partition: 1 });
   await until("the tail", () => numbers.length === 3_001);
+});
+
+test.each([
+  ["its session's window", 1_000, 40, { session_buffer_size: 20, receiver_options: { autoaccept: false } }],
+  ["its credit, when a message takes many frames", 12, 12, { session_buffer_size: 20, max_frame_size: 16_384 }],
+])("nothing is read ahead of what a client takes: %s", async (_, credit, readMax, options) => {
+  const amqp = await startAmqpHub(tempFolder());
+  const { counting, readOf } = counted(amqp.hub);
+  const front = await startAmqp(counting, { host: "127.0.0.1", plain: { port: 0 } });
+  onTestFinished(() => front.close());
+  await appendEvents(amqp.hub, 100, { partition: 0 }, (index) => Buffer.alloc(BIG_BYTES, index));
+  const address = "shop/ConsumerGroups/$Default/Partitions/0";
+  const client = bareReceiver(amqp.hub, front.plainPort ?? 0, address, credit, options);
+  await until("it has something", () => client.numbers.length > 0);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(readOf[0]).toBeLessThanOrEqual(readMax);
 });
 
 test("over a WebSocket too, and over TLS", async () => {

@@ -1,4 +1,5 @@
 import rhea, { type EventContext } from "rhea";
+import { HubError } from "../hub-error.ts";
 import type { Hub, NewHubEvent } from "../ports.ts";
 import { AmqpError, conditionOf, isRefusal } from "./amqp-error.ts";
 import { bodyOf, mapOf, propertiesOf, systemOf, textOf } from "./message-fields.ts";
@@ -13,6 +14,8 @@ const CREDIT = 64;
 const UNANSWERED_BYTES_MAX = 16 * 1024 * 1024;
 /** A message whose data sections are encoded messages themselves. */
 const BATCH_FORMAT = 0x80013700;
+/** Event Hubs' word for "again, later": its clients do so by themselves. */
+const SERVER_BUSY = "com.microsoft:server-busy";
 
 /**
  * A sender link of a client: each message, or batch of them, is accepted when all of it is on disk. Values of
@@ -59,7 +62,7 @@ export class ProducerLink {
         () => delivery.accept(),
         (error: unknown) => {
           if (!isRefusal(error)) this.#hub.logger.warn({ err: error, link: this.#receiver.name }, "event not stored");
-          delivery.reject(conditionOf(error));
+          delivery.reject(isBusy(error) ? { ...conditionOf(error), condition: SERVER_BUSY } : conditionOf(error));
         },
       )
       .finally(() => {
@@ -78,6 +81,10 @@ export class ProducerLink {
     const missing = CREDIT - this.#receiver.credit - this.#unanswered;
     if (missing > 0) this.#receiver.add_credit(missing);
   }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof HubError && (error.status === 429 || error.status === 503);
 }
 
 export function tooLarge(): AmqpError {

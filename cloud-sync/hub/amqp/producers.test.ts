@@ -1,10 +1,12 @@
 import { EventHubConsumerClient, EventHubProducerClient, earliestEventPosition } from "@azure/event-hubs";
 import rhea from "rhea";
 import { expect, onTestFinished, test } from "vitest";
-import { type AmqpHub, collect, IMPATIENT, startAmqpHub } from "../../../test/support/amqp-hub.ts";
+import { type AmqpHub, collect, IMPATIENT, startAmqpHub, withEvents } from "../../../test/support/amqp-hub.ts";
 import { tempFolder } from "../../../test/support/temp-folder.ts";
 import { until } from "../../../test/support/until.ts";
+import { HubError } from "../hub-error.ts";
 import { signSas } from "../sas.ts";
+import { startAmqp } from "./start-amqp.ts";
 
 function producer({ connectionString }: AmqpHub, access: Parameters<AmqpHub["connectionString"]>[0] = {}) {
   const client = new EventHubProducerClient(connectionString(access), {
@@ -65,6 +67,41 @@ test("a message that is too large is refused with that reason, and the link goes
   });
   await client.sendBatch([{ body: Buffer.alloc(1_000_000, 7) }]);
   expect([0, 1, 2, 3].map((each) => amqp.hub.events.info(each).lastSequenceNumber).filter((n) => n >= 0)).toEqual([0]);
+});
+
+test("a producer is told nothing before the disk has its events; while the disk is behind it comes again by itself", async () => {
+  const amqp = await startAmqpHub(tempFolder());
+  const { hub } = amqp;
+  let release: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let asked = 0;
+  const slow = withEvents(hub, {
+    async append(event) {
+      if (++asked <= 2) throw new HubError("ThrottleBacklogLimitExceeded", "the disk is behind");
+      await gate;
+      return hub.events.append(event);
+    },
+  });
+  const front = await startAmqp(slow, { host: "127.0.0.1", plain: { port: 0 } });
+  onTestFinished(() => front.close());
+  const text = amqp.connectionString().replace(`:${amqp.front.plainPort}/`, `:${front.plainPort}/`);
+  const client = new EventHubProducerClient(text, { retryOptions: IMPATIENT });
+  onTestFinished(() => client.close());
+  const once = new EventHubProducerClient(text, { retryOptions: { ...IMPATIENT, maxRetries: 0 } });
+  onTestFinished(() => once.close());
+  await expect(once.sendBatch([{ body: 0 }])).rejects.toMatchObject({ code: "ServerBusyError", retryable: true });
+  let told = false;
+  const sent = client.sendBatch([{ body: 1 }], { partitionId: "3" }).then(() => {
+    told = true;
+  });
+  await until("it comes again", () => asked === 3);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(told).toBe(false);
+  release();
+  await sent;
+  expect(hub.events.info(3).lastSequenceNumber).toBe(0);
 });
 
 test("a plain AMQP client sends single messages by user name and key, without a batch around them", async () => {

@@ -1,9 +1,12 @@
 import { once } from "node:events";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import tls from "node:tls";
 import { Message } from "azure-iot-common";
-import { Client } from "azure-iothub";
+import { AmqpWs, Client } from "azure-iothub";
 import rhea from "rhea";
 import { expect, onTestFinished, test } from "vitest";
+import { WebSocket } from "ws";
 import { systemClock } from "../../../edge/kernel/clock.ts";
 import { type AmqpHub, startAmqpHub } from "../../../test/support/amqp-hub.ts";
 import { tempFolder } from "../../../test/support/temp-folder.ts";
@@ -142,6 +145,41 @@ test("a service without the right, and one with a wrong key, are turned away", a
   await expect(stranger.open()).rejects.toMatchObject({
     amqpError: { name: "UnauthorizedError", message: expect.stringContaining("wrong key or altered token") },
   });
+});
+
+test("a service comes in over a WebSocket too; what is for MQTT is left to others", async () => {
+  const { ca, key, cert } = await hubCertificates(tempFolder(), "localhost", systemClock);
+  tls.setDefaultCACertificates([ca]);
+  const { hub, front } = await startAmqpHub(tempFolder());
+  hub.registry.create({ deviceId: "mill-7" }, {});
+  const http = createServer({ key, cert });
+  const left: (string | undefined)[] = [];
+  http.on("upgrade", (request, socket, head) => {
+    if (front.upgrade(request, socket, head)) return;
+    left.push(request.headers["sec-websocket-protocol"]);
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void http.close());
+  const { port } = http.address() as AddressInfo;
+  const url = `wss://localhost:${port}/$iothub/websocket`;
+  /** The SDK's own always goes to port 443. */
+  class AmqpWsOnPort extends AmqpWs {
+    protected override _getConnectionUri(): string {
+      return url;
+    }
+  }
+  const client = Client.fromConnectionString(
+    `HostName=localhost;SharedAccessKeyName=service;SharedAccessKey=${hub.access.get("service")?.primaryKey}`,
+    AmqpWsOnPort,
+  );
+  await client.open();
+  await client.send("mill-7", new Message("x"));
+  expect(hub.commands.lock("mill-7")?.body.toString()).toBe("x");
+  await client.close();
+  const mqtt = new WebSocket(url, "mqtt");
+  await once(mqtt, "error");
+  expect(left).toEqual(["mqtt"]);
 });
 
 test("file notifications can be listened to, though there are none", async () => {

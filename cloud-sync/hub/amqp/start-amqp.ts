@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { createServer as createTlsServer, Server as TlsServer } from "node:tls";
+import { HubError } from "../hub-error.ts";
 import type { Hub } from "../ports.ts";
 import { acceptConnection } from "./accept-connection.ts";
 import { AmqpConnection, type Shared } from "./amqp-connection.ts";
@@ -38,10 +39,15 @@ export interface AmqpFront {
   close(): Promise<void>;
 }
 
-/** Serves the Event Hubs protocol and the service side of IoT Hub. @throws the system's error when a port can't be had */
+/**
+ * Serves the Event Hubs protocol and the service side of IoT Hub.
+ * @throws HubError QuotaExceeded (consumer groups), and the system's error when a port can't be had
+ */
 export async function startAmqp(hub: Hub, options: AmqpOptions): Promise<AmqpFront> {
   const groups = ["$Default", ...(options.consumerGroups ?? [])].map((name) => name.toLowerCase());
-  if (groups.length > CONSUMER_GROUPS_MAX) throw new Error(`more than ${CONSUMER_GROUPS_MAX} consumer groups`);
+  if (groups.length > CONSUMER_GROUPS_MAX) {
+    throw new HubError("QuotaExceeded", `more than ${CONSUMER_GROUPS_MAX} consumer groups`);
+  }
   const front = new Front(hub, options.host, new Set(groups));
   try {
     if (options.tls !== undefined) await front.listenTls(options.tls);

@@ -26,6 +26,8 @@ export interface ConnectionOptions {
   /** Of the TLS connection, when the client showed one. */
   readonly certificate: ClientCertificate | undefined;
   readonly remote: string;
+  /** Ends the TCP connection below the stream with a reset. */
+  readonly cut: () => void;
   readonly allowFaults: boolean;
   readonly refusals: RefusalLog;
   readonly onSession: (session: ClientSession) => void;
@@ -65,19 +67,22 @@ export class MqttConnection implements Outlet {
 
   /** Runs until the connection has ended; never rejects. */
   async run(): Promise<void> {
-    void this.#watch();
+    this.#watch().catch((error: unknown) => this.close(error instanceof Error ? error.message : String(error)));
     try {
       for await (const piece of this.#options.stream.iterator({ destroyOnReturn: false })) {
         for (const frame of this.#splitter.split(piece as Buffer)) {
+          // What was on its way when the hub closed the connection is not taken: nobody could tell its sender.
+          if (this.#ended.signal.aborted) return;
           await this.#handle(this.#parse(frame));
-          if (this.#ended.signal.aborted) return;
           if (this.#options.stream.writableNeedDrain) await this.#drained();
-          if (this.#ended.signal.aborted) return;
         }
       }
       this.close("the client ended it");
     } catch (error) {
       this.close(error instanceof Error ? error.message : String(error));
+    } finally {
+      // Unread bytes would turn the end into a reset, which clients take for another fault.
+      this.#options.stream.resume();
     }
   }
 
@@ -98,23 +103,24 @@ export class MqttConnection implements Outlet {
     const { stream } = this.#options;
     this.#flush();
     stream.end();
-    // Unread bytes would turn the end into a reset, which clients take for another fault.
-    stream.resume();
     setTimeout(() => stream.destroy(), LINGER_MS).unref();
   }
 
   reset(reason: string): void {
     if (!this.#end(reason)) return;
-    const { stream } = this.#options;
-    if ("resetAndDestroy" in stream && typeof stream.resetAndDestroy === "function") stream.resetAndDestroy();
-    else stream.destroy();
+    this.#options.cut();
   }
 
   #end(reason: string): boolean {
     if (this.#ended.signal.aborted) return false;
     this.#ended.abort();
-    this.#session?.end(this.#saidGoodbye);
     const { hub, remote } = this.#options;
+    try {
+      this.#session?.end(this.#saidGoodbye);
+    } catch (error) {
+      // The disk may refuse to take commands back: their locks end by themselves.
+      hub.logger.error({ ...this.#session?.identity, err: error }, "session not ended well");
+    }
     if (this.#session !== undefined)
       hub.logger.info({ ...this.#session.identity, remote, reason }, "device disconnected");
     else hub.logger.debug({ remote, reason }, "connection ended before a device was known");

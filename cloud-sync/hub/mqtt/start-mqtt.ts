@@ -14,7 +14,7 @@ const WEB_SOCKET_PATH = "/$iothub/websocket";
 const HANDSHAKE_MS = 10_000;
 const CONNECTIONS_MAX = 20_000;
 /** Connections that have not proved yet whose they are. */
-const UNKNOWN_MAX = 500;
+const UNKNOWN_MAX = 2_000;
 const WEB_SOCKET_MESSAGE_BYTES_MAX = 1 << 20;
 
 export interface MqttOptions {
@@ -47,7 +47,7 @@ export async function startMqtt(hub: Hub, options: MqttOptions): Promise<MqttFro
   const connections = new Set<MqttConnection>();
   const sessions = new Map<string, ClientSession>();
   const refusals = new RefusalLog(hub.logger);
-  const sockets = new Set<Socket>();
+  const sockets = new Map<string, Socket>();
   const context = { ca: [...(options.caCertificates ?? [])], minVersion: "TLSv1.2" as const };
 
   const accept = (stream: Duplex, socket: Duplex): void => {
@@ -56,11 +56,16 @@ export async function startMqtt(hub: Hub, options: MqttOptions): Promise<MqttFro
       stream.destroy();
       return;
     }
+    const address = addressOf(socket);
     const connection = new MqttConnection({
       hub,
       stream,
       certificate: certificateOf(socket),
       remote: (socket instanceof Socket ? socket.remoteAddress : undefined) ?? "unknown",
+      cut: () => {
+        sockets.get(address)?.resetAndDestroy();
+        stream.destroy();
+      },
       allowFaults: options.allowFaults ?? false,
       refusals,
       onSession: (session) => sessions.set(keyOf(session.identity), session),
@@ -87,8 +92,10 @@ export async function startMqtt(hub: Hub, options: MqttOptions): Promise<MqttFro
   });
   server.maxConnections = CONNECTIONS_MAX;
   server.on("connection", (socket: Socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+    // A TLS socket can't be reset, and no longer knows its own socket: found by the client's address.
+    const address = addressOf(socket);
+    sockets.set(address, socket);
+    socket.once("close", () => sockets.delete(address));
   });
   server.on("secureConnection", (socket) => accept(socket, socket));
   server.on("tlsClientError", (error, socket) => {
@@ -118,6 +125,7 @@ export async function startMqtt(hub: Hub, options: MqttOptions): Promise<MqttFro
     handleUpgrade(request, socket, head) {
       const [path] = (request.url ?? "").split("?");
       if (path !== WEB_SOCKET_PATH) {
+        socket.on("error", () => undefined);
         socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
         return;
       }
@@ -130,11 +138,15 @@ export async function startMqtt(hub: Hub, options: MqttOptions): Promise<MqttFro
       for (const connection of [...connections]) connection.close("the hub closes");
       // What is still shaking hands, or does not take its end, is not waited for.
       setTimeout(() => {
-        for (const socket of sockets) socket.destroy();
+        for (const socket of sockets.values()) socket.destroy();
       }, LINGER_MS);
       await closed;
     },
   };
+}
+
+function addressOf(socket: Duplex): string {
+  return socket instanceof Socket ? `${socket.remoteAddress}:${socket.remotePort}` : "";
 }
 
 /** Of a TLS connection, when the client showed one. */

@@ -14,6 +14,7 @@ import type { TelemetryCursor } from "./telemetry-cursor.ts";
 
 /** A budget's wait is cut, so that one that grows counts soon. */
 const BUDGET_WAIT_MS_MAX = 5_000;
+const BUDGET_WAIT_MS_MIN = 10;
 
 /** Sends a backlog in the blocks that it is stored in, and at its end what is not sealed yet. */
 export class BacklogSender {
@@ -160,7 +161,7 @@ export class BacklogSender {
     while (!signal.aborted) {
       const waitMs = budget.backlogWaitMs(clock.nowMs(), usedUnits(), units);
       if (waitMs <= 0) return true;
-      await clock.sleep(Math.min(waitMs, BUDGET_WAIT_MS_MAX), signal);
+      await clock.sleep(Math.max(BUDGET_WAIT_MS_MIN, Math.min(waitMs, BUDGET_WAIT_MS_MAX)), signal);
     }
     return false;
   }

@@ -1,8 +1,8 @@
 import type { EdgeError } from "../../../edge/kernel/errors.ts";
 import { readBlockHead } from "../../contract/block/block.ts";
-import type { Lane, LaneStatus } from "../ports.ts";
+import type { HubSession, Lane, LaneStatus } from "../ports.ts";
 import type { RateMeter } from "../rate-meter.ts";
-import { Window, type WindowOptions } from "../window.ts";
+import { SharedLine, Window, type WindowOptions } from "../window.ts";
 import { BacklogSender } from "./backlog-sender.ts";
 import { FreshSender } from "./fresh-sender.ts";
 import { EpochWatch, type LaneDeps } from "./lane-deps.ts";
@@ -17,7 +17,7 @@ const FRESH_MESSAGES_MIN = 2;
 export interface LanesOptions {
   readonly deps: LaneDeps;
   readonly windowMessages: number;
-  readonly window: Omit<WindowOptions, "messagesMax" | "bytesMax" | "clock">;
+  readonly window: Omit<WindowOptions, "messagesMax" | "bytesMax" | "clock" | "line">;
   /** 0..1 */
   readonly phase: number;
 }
@@ -33,13 +33,15 @@ export class Lanes {
   readonly #backlog: BacklogSender;
   readonly #resend: ResendSender;
   readonly #epoch: EpochWatch;
+  readonly #line = new SharedLine();
   #isLoaded = false;
 
   constructor({ deps, windowMessages, window, phase }: LanesOptions) {
     this.#deps = deps;
     const { clock, limits } = deps;
+    const line = this.#line;
     const windowOf = (messagesMax: number): Window =>
-      new Window({ ...window, clock, messagesMax, bytesMax: limits.windowBytesMax });
+      new Window({ ...window, clock, line, messagesMax, bytesMax: limits.windowBytesMax });
     const fresh = windowOf(Math.max(FRESH_MESSAGES_MIN, Math.floor(windowMessages / FRESH_SHARE)));
     const backlog = windowOf(windowMessages);
     this.priority = windowOf(limits.priorityMessages);
@@ -52,8 +54,18 @@ export class Lanes {
     this.#epoch = new EpochWatch(deps.log);
   }
 
-  get windows(): readonly Window[] {
-    return this.#windows;
+  attach(session: HubSession): void {
+    for (const window of this.#windows) window.attach(session);
+    for (const window of this.#windows) window.begin();
+  }
+
+  /** Whether anything was acknowledged in this session. */
+  get hasPassed(): boolean {
+    return this.#line.hasPassed;
+  }
+
+  detach(): void {
+    for (const window of this.#windows) window.detach();
   }
 
   get inFlight(): number {

@@ -19,15 +19,15 @@ const update =
   (hub, identity, item) => {
     hub.registry.update(identity, registryWriteOf(item), ifMatch(item));
   };
-const any = (): string => "*";
+const anyEtag = (): string => "*";
 
 /** By the mode's name in lower case; "create" when none is given. */
 const MODES: Readonly<Record<string, Apply | undefined>> = {
   create,
-  update: update(any),
+  update: update(anyEtag),
   updateifmatchetag: update(etagOf),
   createorupdate: (hub, identity, item) =>
-    (hub.registry.get(identity) === undefined ? create : update(any))(hub, identity, item),
+    (hub.registry.get(identity) === undefined ? create : update(anyEtag))(hub, identity, item),
   createorupdateifmatchetag: (hub, identity, item) =>
     (hub.registry.get(identity) === undefined ? create : update(etagOf))(hub, identity, item),
   delete: (hub, identity) => hub.registry.remove(identity, "*"),

@@ -6,7 +6,7 @@ import { JOB_STATUSES, JOB_TYPES, type JobWrite } from "../../store/job-store.ts
 import { pageSizeOf, textHeader } from "../paging.ts";
 import type { RestContext } from "../rest-context.ts";
 import { DeviceParams } from "../schemas/identity.ts";
-import { AnyMap, MapOrNull } from "../schemas/json.ts";
+import { MapOrNull } from "../schemas/json.ts";
 import { jobView } from "../views/job-view.ts";
 
 const EXECUTION_SECONDS_DEFAULT = 3_600;
@@ -32,7 +32,7 @@ export function jobRoutes({ hub, services }: RestContext): FastifyPluginAsyncTyp
       jobView(jobs.create(request.params.id, writeOf(request.body, hub.clock.nowMs())), jobs),
     );
     app.get("/jobs/v2/:id", { schema: { params }, config }, (request) => jobView(jobs.get(request.params.id), jobs));
-    app.post("/jobs/v2/:id/cancel", { schema: { params, body: Type.Optional(AnyMap) }, config }, (request) =>
+    app.post("/jobs/v2/:id/cancel", { schema: { params }, config }, (request) =>
       jobView(jobs.cancel(request.params.id), jobs),
     );
     app.get("/jobs/v2/query", { schema: { querystring: JobQuery }, config }, (request, reply) => {
