@@ -31,6 +31,11 @@ export class ConfigInForce {
     return this.#current.config;
   }
 
+  /** Of the file. */
+  get path(): string {
+    return this.#current.path;
+  }
+
   /** Users are told in the order in which they were added. */
   add(user: ConfigUser): void {
     this.#users.push(user);

@@ -40,12 +40,7 @@ export function diffConfig(before: Config, after: Config): ConfigChange[] {
     const names = differingKeys(before[kind], after[kind]);
     if (names.length > 0) restart(kind, `${kind}: ${names.join(", ")} changed`);
   }
-  if (before.uplink === undefined || after.uplink === undefined) {
-    if (before.uplink !== after.uplink) changes.push(ofUplink(`uplink was ${after.uplink ? "added" : "removed"}`));
-  } else {
-    const names = differingKeys(before.uplink, after.uplink);
-    if (names.length > 0) changes.push(ofUplink(`uplink: ${names.join(", ")} changed; it begins anew`));
-  }
+  changes.push(...uplinkChanges(before.uplink, after.uplink));
   const old = new Map(before.connections.map((connection) => [connection.id, connection]));
   const now = new Map(after.connections.map((connection) => [connection.id, connection]));
   for (const connection of before.connections) {
@@ -57,11 +52,6 @@ export function diffConfig(before: Config, after: Config): ConfigChange[] {
     else changes.push(...connectionChanges(previous, connection));
   }
   return changes;
-}
-
-/** The uplink goes on from its cursors: it is ended and begun, and nothing else is touched. */
-function ofUplink(sentence: string): ConfigChange {
-  return { kind: "uplink", connectionId: null, machineIds: [], effect: "apply", sentence };
 }
 
 /** The running uplink is ended and begun anew; what it has not sent waits in the log. */
