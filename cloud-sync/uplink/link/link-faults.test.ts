@@ -1,9 +1,9 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { freePort } from "../../../edge/kernel/free-port.ts";
+import { DEVICE, keyConfig, outgoing, type TestLink, testLink } from "../../../test/support/link-harness.ts";
 import { eventsOf, runHub } from "../../../test/support/running-hub.ts";
 import { TcpProxy } from "../../../test/support/tcp-proxy.ts";
 import { until } from "../../../test/support/until.ts";
-import { DEVICE, keyConfig, outgoing, type TestLink, testLink } from "../testing/link-harness.ts";
 
 // Goal: each fault of a line and of a hub that runs is told as what it is, and the same connector is well again when the fault is over.
 

@@ -40,7 +40,12 @@ export function diffConfig(before: Config, after: Config): ConfigChange[] {
     const names = differingKeys(before[kind], after[kind]);
     if (names.length > 0) restart(kind, `${kind}: ${names.join(", ")} changed`);
   }
-  changes.push(...uplinkChanges(before.uplink, after.uplink));
+  if (before.uplink === undefined || after.uplink === undefined) {
+    if (before.uplink !== after.uplink) changes.push(ofUplink(`uplink was ${after.uplink ? "added" : "removed"}`));
+  } else {
+    const names = differingKeys(before.uplink, after.uplink);
+    if (names.length > 0) changes.push(ofUplink(`uplink: ${names.join(", ")} changed; it begins anew`));
+  }
   const old = new Map(before.connections.map((connection) => [connection.id, connection]));
   const now = new Map(after.connections.map((connection) => [connection.id, connection]));
   for (const connection of before.connections) {
@@ -54,17 +59,9 @@ export function diffConfig(before: Config, after: Config): ConfigChange[] {
   return changes;
 }
 
-/** The running uplink is ended and begun anew; what it has not sent waits in the log. */
-function uplinkChanges(before: Config["uplink"], after: Config["uplink"]): ConfigChange[] {
-  const names = before && after ? differingKeys(before, after) : [];
-  if (before === after || (before && after && names.length === 0)) return [];
-  const sentence =
-    before === undefined
-      ? "uplink was added; events go to the hub from now on"
-      : after === undefined
-        ? "uplink was removed; events stay on this box from now on"
-        : `uplink: ${names.join(", ")} changed; the line to the hub is opened anew`;
-  return [{ kind: "uplink", connectionId: null, machineIds: [], effect: "apply", sentence }];
+/** The uplink goes on from its cursors: it is ended and begun, and nothing else is touched. */
+function ofUplink(sentence: string): ConfigChange {
+  return { kind: "uplink", connectionId: null, machineIds: [], effect: "apply", sentence };
 }
 
 function whole(kind: "connection-added" | "connection-removed", connection: Connection, verb: string): ConfigChange {
