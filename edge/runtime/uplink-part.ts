@@ -1,10 +1,13 @@
-import type { HubRequests } from "../../cloud-sync/uplink/ports.ts";
+import { CURSOR_BY_LANE } from "../../cloud-sync/uplink/ports.ts";
 import type { Component } from "../kernel/component.ts";
 import type { ConfigChange } from "../kernel/config/diff.ts";
 import type { LoadedConfig } from "../kernel/config/load.ts";
 import type { Config, UplinkConfig } from "../kernel/config/model.ts";
 import type { SupervisedHandle } from "../kernel/supervisor.ts";
+import { tailstockVersion } from "../kernel/version.ts";
 import type { EventLog } from "../log/event-log.ts";
+import { openFollowingReader } from "../log/following-reader.ts";
+import { forecast } from "../log/forecast.ts";
 import type { ConfigUser } from "./config-in-force.ts";
 import type { Environment, PartDeps } from "./part.ts";
 
@@ -67,19 +70,39 @@ export class UplinkPart implements ConfigUser {
   ): Promise<void> {
     const { clock, logger } = this.#deps;
     // The SDK of the hub is large: it is loaded where there is an uplink.
-    const [{ Uplink }, { openUplinkState }, { uplinkStatePathOf }, { createConnector }] = await Promise.all([
-      import("../../cloud-sync/uplink/uplink.ts"),
-      import("../../cloud-sync/uplink/state/uplink-state.ts"),
-      import("../../cloud-sync/uplink/state/schema.ts"),
-      import("../../cloud-sync/uplink/link/connector.ts"),
-    ]);
+    const [{ Uplink }, { openUplinkState }, { uplinkStatePathOf }, { createConnector }, { HubDesk }] =
+      await Promise.all([
+        import("../../cloud-sync/uplink/uplink.ts"),
+        import("../../cloud-sync/uplink/state/uplink-state.ts"),
+        import("../../cloud-sync/uplink/state/schema.ts"),
+        import("../../cloud-sync/uplink/link/connector.ts"),
+        import("../../cloud-sync/uplink/hub-desk.ts"),
+      ]);
     using state = openUplinkState(uplinkStatePathOf(logPath), logger);
-    const requests: HubRequests = {
-      command: async () => ({ status: 501, payload: null }),
-      desired: () => undefined,
-    };
-    const connector = createConnector(uplink, { requests, clock, logger, environment: this.#environment });
+    const reader = openFollowingReader(logPath);
+    const { path: configPath, config } = this.#deps.inForce.loaded;
+    const desk = new HubDesk({
+      uplink,
+      site,
+      configPath,
+      pkiPath: config.opcua.pkiPath,
+      version: tailstockVersion(),
+      log,
+      timeToFullMs: () => {
+        const { timeToFullMs, maxAgeMs } = forecast(reader, { ...config.log, forwardedBy: CURSOR_BY_LANE.telemetry });
+        return timeToFullMs === null ? null : Math.min(timeToFullMs, maxAgeMs);
+      },
+      clock,
+      logger,
+    });
+    const connector = createConnector(uplink, { requests: desk, clock, logger, environment: this.#environment });
     const engine = new Uplink({ log, state, connector, config: uplink, site, clock, logger });
-    await engine.run(signal, ready);
+    const over = new AbortController();
+    const life = AbortSignal.any([signal, over.signal]);
+    const end = (): void => over.abort();
+    // Whichever ends first ends the other, and both have ended before the files are closed.
+    const ends = await Promise.allSettled([desk.run(engine, life).finally(end), engine.run(life, ready).finally(end)]);
+    reader.close();
+    for (const each of ends) if (each.status === "rejected") throw each.reason;
   }
 }

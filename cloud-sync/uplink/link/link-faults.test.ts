@@ -1,9 +1,9 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { freePort } from "../../../edge/kernel/free-port.ts";
+import { DEVICE, keyConfig, outgoing, type TestLink, testLink } from "../../../test/support/link-harness.ts";
 import { eventsOf, runHub } from "../../../test/support/running-hub.ts";
 import { TcpProxy } from "../../../test/support/tcp-proxy.ts";
 import { until } from "../../../test/support/until.ts";
-import { DEVICE, keyConfig, outgoing, type TestLink, testLink } from "../testing/link-harness.ts";
 
 // Goal: each fault of a line and of a hub that runs is told as what it is, and the same connector is well again when the fault is over.
 
@@ -11,7 +11,7 @@ async function proxied(): Promise<{ running: Awaited<ReturnType<typeof runHub>>;
   const running = await runHub();
   const proxy = await new TcpProxy(running.mqtt.port).listen();
   onTestFinished(() => proxy[Symbol.asyncDispose]());
-  const link = testLink(keyConfig(running, { port: proxy.port }), { keepaliveS: 1, connectMsMax: 2_000 });
+  const link = testLink(keyConfig(running, { port: proxy.port }), { keepaliveS: 1, connectMsMax: 1_000 });
   return { running, proxy, link };
 }
 

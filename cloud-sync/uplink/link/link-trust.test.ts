@@ -5,9 +5,9 @@ import { createServer as createTls } from "node:tls";
 import { generate, parser } from "mqtt-packet";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../../edge/kernel/clock.ts";
+import { DEVICE, fileOf, keyConfig, outgoing, testLink, uplinkConfig } from "../../../test/support/link-harness.ts";
 import { type RunningHub, runHub } from "../../../test/support/running-hub.ts";
 import { makeAuthority, makeDeviceCertificate, makeServerCertificate } from "../../hub/make-certificate.ts";
-import { DEVICE, fileOf, keyConfig, outgoing, testLink, uplinkConfig } from "../testing/link-harness.ts";
 
 // Goal: whoever answers in place of the hub, with whatever certificate or clock, is told as what it is.
 

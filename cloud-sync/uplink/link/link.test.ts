@@ -4,11 +4,11 @@ import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { DEVICE, fileOf, keyConfig, outgoing, testLink, uplinkConfig } from "../../../test/support/link-harness.ts";
 import { eventsOf, type RunningHub, runHub } from "../../../test/support/running-hub.ts";
 import { until } from "../../../test/support/until.ts";
 import { makeDeviceCertificate } from "../../hub/make-certificate.ts";
 import { MESSAGE_BYTES_MAX } from "../ports.ts";
-import { DEVICE, fileOf, keyConfig, outgoing, testLink, uplinkConfig } from "../testing/link-harness.ts";
 import { outgoingBytes } from "./outgoing.ts";
 
 // Goal: the link does over Microsoft's SDK and a real hub what the port says, for every way to say who a box is.

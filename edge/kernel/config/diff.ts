@@ -64,19 +64,6 @@ function ofUplink(sentence: string): ConfigChange {
   return { kind: "uplink", connectionId: null, machineIds: [], effect: "apply", sentence };
 }
 
-/** The running uplink is ended and begun anew; what it has not sent waits in the log. */
-function uplinkChanges(before: Config["uplink"], after: Config["uplink"]): ConfigChange[] {
-  const names = before && after ? differingKeys(before, after) : [];
-  if (before === after || (before && after && names.length === 0)) return [];
-  const sentence =
-    before === undefined
-      ? "uplink was added; events go to the hub from now on"
-      : after === undefined
-        ? "uplink was removed; events stay on this box from now on"
-        : `uplink: ${names.join(", ")} changed; the line to the hub is opened anew`;
-  return [{ kind: "uplink", connectionId: null, machineIds: [], effect: "apply", sentence }];
-}
-
 function whole(kind: "connection-added" | "connection-removed", connection: Connection, verb: string): ConfigChange {
   const machineIds = connection.machines.map((machine) => machine.machineId);
   return {
