@@ -31,9 +31,8 @@ export class ConfigInForce {
     return this.#current.config;
   }
 
-  /** Of the file. */
-  get path(): string {
-    return this.#current.path;
+  get loaded(): LoadedConfig {
+    return this.#current;
   }
 
   /** Users are told in the order in which they were added. */

@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { CURSOR_BY_LANE } from "../../cloud-sync/uplink/ports.ts";
 import type { Component } from "../kernel/component.ts";
 import type { ConfigChange } from "../kernel/config/diff.ts";
@@ -7,6 +5,7 @@ import type { LoadedConfig } from "../kernel/config/load.ts";
 import type { Config, UplinkConfig } from "../kernel/config/model.ts";
 import { EdgeError } from "../kernel/errors.ts";
 import type { SupervisedHandle } from "../kernel/supervisor.ts";
+import { tailstockVersion } from "../kernel/version.ts";
 import type { EventLog } from "../log/event-log.ts";
 import { LogGauge } from "../log/log-gauge.ts";
 import type { ExaminableLog } from "../log/reader.ts";
@@ -87,9 +86,9 @@ export class UplinkPart implements ConfigUser {
     const desk = new HubDesk({
       uplink,
       site,
-      configPath: inForce.path,
+      configPath: inForce.loaded.path,
       pkiPath: config.opcua.pkiPath,
-      version: versionOfTailstock(),
+      version: tailstockVersion(),
       log,
       timeToFullMs: () => roomOf(gauge),
       clock,
@@ -125,9 +124,4 @@ function roomOf(gauge: LogGauge): number | null {
     if (error instanceof EdgeError) return null;
     throw error;
   }
-}
-
-function versionOfTailstock(): string {
-  const path = join(import.meta.dirname, "..", "..", "package.json");
-  return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
 }
