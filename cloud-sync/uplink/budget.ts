@@ -5,6 +5,8 @@ const DAY_MS = 86_400_000;
 const PRIORITY_SHARE = 0.05;
 /** Part of a message that the last units may be off by. */
 const MARGIN_UNITS = 0.5;
+/** A window may take so much more than the ones before. */
+const WINDOW_ROOM = 1.25;
 /** Fresh frames cost about as if each began with so many milliseconds more: what a frame costs however short it is. */
 const OVERHEAD_MS = 5_600;
 /** Weight of the newest frame in the averages. */
@@ -70,10 +72,11 @@ export class Budget {
     return unitsPerDayMax - usedUnits - unitsPerDayMax * PRIORITY_SHARE * (restOfDayMs(nowMs) / DAY_MS);
   }
 
-  /** Whether telemetry may still go today. */
+  /** Whether another window of fresh events may still go today. */
   hasUnits(nowMs: number, usedUnits: number): boolean {
     const { unitsPerDayMax } = this.#options;
-    return unitsPerDayMax === undefined || this.#leftUnits(nowMs, usedUnits) >= 1;
+    const wanted = Math.ceil(WINDOW_ROOM * this.#unitsPerWindow()) + 1;
+    return unitsPerDayMax === undefined || this.#leftUnits(nowMs, usedUnits) >= wanted;
   }
 
   /** How long a backlog's frame of so many units has to wait so that the day's units last; 0 without a budget. */
