@@ -60,7 +60,8 @@ export class Budget {
       const unitsPerMs = this.#leftUnits(nowMs, usedUnits) / restOfDayMs(nowMs);
       const fixed = (this.#bytesPerMs * OVERHEAD_MS) / UNIT_BYTES + MARGIN_UNITS * this.#messages;
       const spare = unitsPerMs - this.#bytesPerMs / UNIT_BYTES;
-      wantedMs = spare <= 0 ? latencyMsMax : fixed / spare;
+      // However little is in it, a message takes a unit.
+      wantedMs = spare <= 0 ? latencyMsMax : Math.max(fixed / spare, this.#messages / unitsPerMs);
     }
     const steppedMs = Math.min(this.#gatherMs * STEP_FACTOR, Math.max(this.#gatherMs / STEP_FACTOR, wantedMs));
     this.#gatherMs = Math.min(latencyMsMax, Math.max(latencyMs, steppedMs));
@@ -83,7 +84,8 @@ export class Budget {
   backlogWaitMs(nowMs: number, usedUnits: number, units: number): number {
     if (this.#options.unitsPerDayMax === undefined) return 0;
     const live = this.#gatherMs === 0 ? 0 : this.#unitsPerWindow() / this.#gatherMs;
-    const perMs = this.#leftUnits(nowMs, usedUnits) / restOfDayMs(nowMs) - live;
+    const left = this.#leftUnits(nowMs, usedUnits);
+    const perMs = left < units + WINDOW_ROOM * this.#unitsPerWindow() + 1 ? 0 : left / restOfDayMs(nowMs) - live;
     if (Number.isNaN(this.#backlogMs) || nowMs < this.#backlogMs) this.#backlogMs = nowMs;
     if (perMs <= 0) return restOfDayMs(nowMs);
     this.#backlogUnits = Math.min(units, this.#backlogUnits + perMs * (nowMs - this.#backlogMs));
@@ -94,7 +96,8 @@ export class Budget {
   }
 
   #unitsPerWindow(): number {
-    return (this.#bytesPerMs * (this.#gatherMs + OVERHEAD_MS)) / UNIT_BYTES + MARGIN_UNITS * this.#messages;
+    const bytes = this.#bytesPerMs * (this.#gatherMs + OVERHEAD_MS);
+    return Math.max(this.#messages, bytes / UNIT_BYTES + MARGIN_UNITS * this.#messages);
   }
 }
 
