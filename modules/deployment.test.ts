@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { sourceFiles } from "../test/support/source-tree.ts";
 
 // The template against the conventions of IoT Edge manifests and of the module folders that it names.
 interface ModuleEntry {
@@ -148,6 +149,50 @@ describe.each(Object.entries(agent.modules))("module %s", (name, entry) => {
         expect(existsSync(join(root, path ?? ""))).toBe(true);
     },
   );
+});
+
+// An image that lacks a file fails where nobody can look: the files that a program leads to must all be copied.
+test.each(folders)("the images of %s hold every source file that its programs lead to", (name) => {
+  const byPath = new Map(sourceFiles().map((file) => [file.path, file]));
+  const reached = new Set<string>();
+  const visit = (path: string): void => {
+    if (reached.has(path)) return;
+    reached.add(path);
+    for (const target of byPath.get(path)?.imports ?? []) visit(target);
+  };
+  visit(`modules/${name}/main.ts`);
+  visit(`modules/${name}/health.ts`);
+  expect(reached.size).toBeGreaterThan(20);
+  for (const file of Object.values(moduleFileOf(name).image.tag.platforms)) {
+    const dockerfile = readFileSync(join(import.meta.dirname, name, file), "utf8");
+    const copied = [...dockerfile.matchAll(/^COPY (?!--from)(\S+) (?!edge\/dashboard\/web$)/gm)].map(
+      ([, path]) => path ?? "",
+    );
+    const missing = [...reached].filter((path) => !copied.some((from) => path === from || path.startsWith(`${from}/`)));
+    expect(missing).toEqual([]);
+  }
+});
+
+test("what the uplink hands to edgeHub goes upstream, the priority lane first, and is kept as long as the log keeps it", () => {
+  const DAYS_30_S = 30 * 86_400;
+  expect(hub.routes).toEqual({
+    tailstockPriority: {
+      route: "FROM /messages/modules/uplink/outputs/priority INTO $upstream",
+      priority: 0,
+      timeToLiveSecs: DAYS_30_S,
+    },
+    tailstockTelemetry: {
+      route: "FROM /messages/modules/uplink/outputs/telemetry INTO $upstream",
+      priority: 1,
+      timeToLiveSecs: DAYS_30_S,
+    },
+  });
+  expect(hub.storeAndForwardConfiguration.timeToLiveSecs).toBe(DAYS_30_S);
+  // edgeHub acknowledges what it has stored: its store must outlive its container, and be none of the log's folder.
+  const { edgeHub } = agent.systemModules;
+  const folder = edgeHub?.env?.storageFolder?.value;
+  expect(edgeHub?.settings.createOptions.HostConfig.Binds).toEqual([`/var/lib/tailstock-edgehub:${folder}`]);
+  expect(agent.modules.uplink?.startupOrder).toBe(1);
 });
 
 test("the collector waits for nobody; the dashboard's port is the host's, on loopback as long as it has no log-in", () => {

@@ -1,5 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +7,12 @@ import { freePort } from "../edge/cli/demo/demo-config.ts";
 import { startSimulator } from "../edge/cli/demo/simulator-process.ts";
 import { until } from "../edge/cli/testing.ts";
 import { renderConfig } from "../edge/simulator/render-config.ts";
+import {
+  healthOf,
+  type ModuleName,
+  type ModuleProcess,
+  startModule as startModuleProcess,
+} from "../test/support/module-process.ts";
 
 // The two containers as two real processes on one log, as edgeAgent would run them.
 const folder = mkdtempSync(join(tmpdir(), "tailstock-modules-"));
@@ -19,20 +24,10 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
-function startModule(name: "collector" | "dashboard", configPath: string) {
-  const child = spawn(
-    process.execPath,
-    ["--disable-warning=ExperimentalWarning", join(import.meta.dirname, name, "main.ts")],
-    { cwd: folder, env: { PATH: process.env.PATH, TAILSTOCK_CONFIG: configPath, TAILSTOCK_LOG_LEVEL: "info" } },
-  );
-  children.push(child);
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      output = (output + text).slice(-20_000);
-    });
-  }
-  return { child, output: () => output, ended: once(child, "exit").then(([code]) => code as number | null) };
+function startModule(name: ModuleName, configPath: string): ModuleProcess {
+  const module = startModuleProcess(name, { configPath, cwd: folder });
+  children.push(module.child);
+  return module;
 }
 
 interface Floor {
@@ -59,14 +54,7 @@ async function goodSince(port: number, machineId: string, afterMs: number): Prom
   return isGood && machine.updatedMs !== null && machine.updatedMs > afterMs ? machine.updatedMs : undefined;
 }
 
-async function health(name: "collector" | "dashboard", configPath: string): Promise<number | null> {
-  const child = spawn(
-    process.execPath,
-    ["--disable-warning=ExperimentalWarning", join(import.meta.dirname, name, "health.ts")],
-    { cwd: folder, env: { PATH: process.env.PATH, TAILSTOCK_CONFIG: configPath }, stdio: "ignore" },
-  );
-  return (await once(child, "exit"))[0] as number | null;
-}
+const health = (name: ModuleName, configPath: string) => healthOf(name, { configPath, cwd: folder });
 
 test("collector and dashboard are processes of their own on one log; each survives the other's death", async () => {
   const simulator = await startSimulator({ seed: 7, folder, nodeArguments: [], signal: stop.signal });

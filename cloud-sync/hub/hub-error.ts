@@ -18,6 +18,7 @@ const STATUS_BY_CODE = {
   DeviceAlreadyExists: 409,
   ModuleAlreadyExistsOnDevice: 409,
   ConfigurationAlreadyExists: 409,
+  JobAlreadyExists: 409,
   PreconditionFailed: 412,
   DeviceMessageTooLarge: 413,
   MessageTooLarge: 413,

@@ -16,6 +16,7 @@ export interface Hub {
   readonly twins: Twins;
   readonly commands: CommandQueue;
   readonly links: Links;
+  readonly sessions: Sessions;
   readonly access: AccessPolicies;
   readonly meter: Meter;
   readonly clock: Clock;
@@ -124,7 +125,10 @@ export interface RegistryEntry extends Identity {
 }
 
 export type RegistryWrite = Partial<
-  Pick<RegistryEntry, "status" | "statusReason" | "authentication" | "capabilities" | "deviceScope" | "managedBy">
+  Pick<
+    RegistryEntry,
+    "status" | "statusReason" | "authentication" | "capabilities" | "deviceScope" | "parentScopes" | "managedBy"
+  >
 >;
 
 export interface Registry {
@@ -140,7 +144,9 @@ export interface Registry {
   /** With its modules, twins, queue and sessions; what is connected is cut off. @throws HubError as update */
   remove(identity: Identity, ifMatch?: string): void;
   /** Called after a device or module was created, changed or removed (entry undefined). */
-  onChanged(listener: (identity: Identity, entry: RegistryEntry | undefined) => void): () => void;
+  onChanged(
+    listener: (identity: Identity, entry: RegistryEntry | undefined, what: "created" | "updated" | "removed") => void,
+  ): () => void;
 }
 
 // ── Twins ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -172,12 +178,12 @@ export interface Twins {
   /** Merge patch of what devices report: null removes. Gives the new version. @throws HubError ArgumentInvalid (32 KB, depth, keys) */
   patchReported(identity: Identity, patch: JsonMap): number;
   /**
-   * Of the service: merges ("patch") or replaces tags and desired properties.
+   * Of the service: merges ("patch") or replaces tags and desired properties; null takes all of a part away.
    * @throws HubError PreconditionFailed, ArgumentInvalid (tags 8 KB, desired 32 KB)
    */
   write(
     identity: Identity,
-    change: { readonly tags?: JsonMap; readonly desired?: JsonMap },
+    change: { readonly tags?: JsonMap | null; readonly desired?: JsonMap | null },
     how: "patch" | "replace",
     ifMatch?: string,
   ): Twin;
@@ -259,10 +265,20 @@ export interface Links {
   /** The newest wins: an older link of the same identity is closed first. Returns what takes it off. */
   attach(link: Link): () => void;
   get(identity: Identity): Link | undefined;
+  /** It is alive: moves lastActivityTime, coarsely. */
+  touched(identity: Identity): void;
   /** Call it whenever a link begins to listen to methods: a request that waits for the device goes on. */
   listens(link: Link): void;
   /** Waits up to connectTimeoutMs for the device. @throws HubError DeviceNotOnline (404), GatewayTimeout (504) */
   invoke(identity: Identity, request: MethodRequest): Promise<MethodResponse>;
+}
+
+/** What a device wants to find again when it comes back (MQTT's clean=0), also after the hub was started anew. */
+export interface Sessions {
+  /** Topic filters with their QoS; undefined when there is no session. */
+  get(identity: Identity): ReadonlyMap<string, 0 | 1> | undefined;
+  save(identity: Identity, subscriptions: ReadonlyMap<string, 0 | 1>): void;
+  remove(identity: Identity): void;
 }
 
 // ── Access and metering ────────────────────────────────────────────────────────────────────────────────────────────────

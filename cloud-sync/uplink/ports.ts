@@ -79,6 +79,10 @@ export interface UplinkStatus {
   readonly updatedMs: number;
   /** connecting: an attempt runs. waiting: between attempts. refused: the hub answers but does not let us in. */
   readonly state: "connecting" | "connected" | "waiting" | "refused" | "stopped";
+  /**
+   * Since when the line is up; without a line, since when it has been down, over all attempts and waits between them;
+   * of refused and stopped, since that came about.
+   */
   readonly sinceMs: number;
   readonly hub: string;
   readonly lastError: {

@@ -11,6 +11,8 @@ export interface Cli {
   readonly signal: AbortSignal;
   /** Level of the runtime's own log lines: fatal, error, warn, info, debug, trace. */
   readonly logLevel: string;
+  /** The process's variables, for an uplink that the IoT Edge runtime tells who it is. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Node's arguments for a child that runs TypeScript as this process does. */
   readonly nodeArguments: readonly string[];
   /** Marks that a problem was found: the exit code becomes 1. */

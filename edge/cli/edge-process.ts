@@ -34,7 +34,8 @@ export async function runEdgeProcess(cli: Cli, options: EdgeProcessOptions, sign
       {
         configPath,
         logger,
-        parts: options.withDashboard ? ["collector", "dashboard"] : ["collector"],
+        parts: ["collector", "uplink", ...(options.withDashboard ? ["dashboard" as const] : [])],
+        environment: cli.environment,
         clock: cli.clock,
         onReady: ({ dashboardUrl = null }) => {
           runtime = {

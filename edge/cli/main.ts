@@ -10,7 +10,7 @@ const ENDING_MS_MAX = 4_800;
 const argv = process.argv.slice(2);
 const ends = argv.indexOf("--");
 const json = argv.slice(0, ends < 0 ? undefined : ends).includes("--json");
-const { NO_COLOR, TAILSTOCK_DEBUG, TAILSTOCK_LOG_LEVEL } = process.env;
+const { NO_COLOR, TAILSTOCK_DEBUG, TAILSTOCK_LOG_LEVEL, ...environment } = process.env;
 const output = new Output({
   json,
   colour: process.stdout.isTTY === true && !NO_COLOR && !json,
@@ -43,6 +43,7 @@ const cli: Cli = {
   clock: systemClock,
   signal: ending.signal,
   logLevel: TAILSTOCK_LOG_LEVEL ?? "info",
+  environment,
   nodeArguments: process.execArgv,
   problemFound: () => {
     exitCode = 1;

@@ -6,12 +6,14 @@ import { browseCommand } from "./commands/browse.ts";
 import { certsCommand } from "./commands/certs.ts";
 import { configCommand } from "./commands/config.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { hubCommand } from "./commands/hub.ts";
 import { logCommand } from "./commands/log.ts";
 import { machinesCommand } from "./commands/machines.ts";
 import { readCommand } from "./commands/read.ts";
 import { statusCommand } from "./commands/status.ts";
 import { tailCommand } from "./commands/tail.ts";
 import { upCommand } from "./commands/up.ts";
+import { uplinkCommand } from "./commands/uplink.ts";
 
 const EXAMPLES = `
 Examples:
@@ -21,6 +23,7 @@ Examples:
   tailstock status                                           also when nothing runs: it reads the log
   tailstock tail mill-01 --signal spindleSpeed --since 5m
   tailstock log simulate-outage 72h                          is there room for a long outage?
+  tailstock uplink status                                    the line to the cloud
   tailstock browse opc.tcp://192.168.1.20:4840 --depth 3
   tailstock read modbus+tcp://192.168.1.30 holding:100x4 --expect 55.2
 
@@ -48,6 +51,8 @@ export function createProgram(cli: Cli): Command {
     browseCommand,
     certsCommand,
     logCommand,
+    hubCommand,
+    uplinkCommand,
     configCommand,
   ]) {
     program.addCommand(make(cli));

@@ -7,26 +7,32 @@ import { parseConfig } from "../kernel/config/load.ts";
 import { Output } from "./output.ts";
 import { createProgram } from "./program.ts";
 
-// What the README tells a stranger to type must work.
+// What the README tells a stranger to type must work; files that it names are those of the golden configuration.
 const root = join(import.meta.dirname, "..", "..");
 const readme = readFileSync(join(root, "README.md"), "utf8");
+
+const MACHINE = `machines: { m: { address: "modbus+tcp://127.0.0.1", signals: { x: { coil: 0 } } } }\n`;
 
 test("the YAML in the README is a configuration without mistakes", () => {
   const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text ?? "");
   expect(blocks.length).toBeGreaterThanOrEqual(2);
   for (const block of blocks) {
-    const text = block.startsWith("site:") ? block : `site: redmond\n${block}`;
-    expect(parseConfig(text, { path: join(root, "tailstock.yaml") })).toMatchObject({
-      config: { site: "redmond" },
-      warnings: [],
-    });
+    const site = block.startsWith("site:") ? "" : "site: redmond\n";
+    const machines = /^machines:/m.test(block) ? "" : MACHINE;
+    const text = `${site}${machines}${block}`;
+    expect(parseConfig(text, { path: join(root, "test/golden/config/valid-all-fields/tailstock.yaml") })).toMatchObject(
+      {
+        config: { site: "redmond" },
+        warnings: [],
+      },
+    );
   }
 });
 
 test("the commands in the README exist", () => {
   const named = [
     ...readme.matchAll(
-      /npx tailstock ([a-z]+(?: (?:list|trust|own|check|schema|inject|faults|usage|verify|backup|restore|salvage|simulate-outage))?)/g,
+      /npx tailstock ([a-z]+(?: (?:list|trust|own|check|schema|inject|faults|usage|verify|backup|restore|salvage|simulate-outage|line|bill|status|dead-letters))?)/g,
     ),
   ];
   const commands = [...new Set(named.map(([, command]) => command ?? ""))];
@@ -37,6 +43,7 @@ test("the commands in the README exist", () => {
     clock: systemClock,
     signal: new AbortController().signal,
     logLevel: "info",
+    environment: {},
     nodeArguments: [],
     problemFound: () => undefined,
   });

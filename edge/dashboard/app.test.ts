@@ -15,6 +15,16 @@ beforeEach(() => {
 });
 afterEach(() => site.close());
 
+test("the uplink's own connection events are none of a machine's connections", async () => {
+  await factory.append(
+    factory.machine(MILL, [{ name: "speed", key: true }]),
+    factory.connection([MILL]),
+    factory.connection([], { connectionId: "uplink", protocol: "iothub", state: "disconnected" }),
+  );
+  const connections = (await site.dashboard().inject("/api/connections")).json() as { connectionId: string }[];
+  expect(connections.map(({ connectionId }) => connectionId)).toEqual(["line-a"]);
+});
+
 async function floorOf(app: ReturnType<TestSite["dashboard"]>): Promise<Floor> {
   return (await app.inject("/api/floor")).json();
 }
@@ -246,5 +256,7 @@ test("OpenAPI describes every route", async () => {
     "/api/machines/{site}/{machine}",
     "/api/machines/{site}/{machine}/trend",
     "/api/stream",
+    "/api/uplink",
+    "/metrics",
   ]);
 });

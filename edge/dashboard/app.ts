@@ -2,7 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import type { Logger } from "pino";
 import type { Clock } from "../kernel/clock.ts";
-import type { LogReader } from "../log/event-log.ts";
+import type { BoundsOptions } from "../log/keep/bounds.ts";
+import type { ExaminableLog } from "../log/reader.ts";
 import type { DashboardContext } from "./dashboard-context.ts";
 import { addFailures } from "./plugins/failures.ts";
 import { addOpenapi } from "./plugins/openapi.ts";
@@ -15,15 +16,25 @@ import { connectionRoutes } from "./routes/connections.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { machineRoutes } from "./routes/machines.ts";
+import { metricsRoutes } from "./routes/metrics.ts";
 import { streamRoutes } from "./routes/stream.ts";
 import { trendRoutes } from "./routes/trend.ts";
+import { uplinkRoutes } from "./routes/uplink.ts";
 import { StreamHub } from "./stream/stream-hub.ts";
+import { LogGauge } from "./uplink/log-gauge.ts";
+import { type UplinkSource, UplinkWatch } from "./uplink/uplink-watch.ts";
+
+const NO_UPLINK: UplinkSource = { isConfigured: () => false, status: () => undefined };
 
 export interface DashboardOptions {
-  readonly log: LogReader;
+  readonly log: ExaminableLog;
   readonly site: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Of the log; `forwardedBy` names the uplink's cursor. The defaults when left out. */
+  readonly bounds?: BoundsOptions;
+  /** Left out on a box that can have no uplink. */
+  readonly uplink?: UplinkSource;
   /** Folder of the built page. */
   readonly webRoot: string;
   /** A projection that could not go on; the component ends with it. */
@@ -31,8 +42,8 @@ export interface DashboardOptions {
 }
 
 /**
- * The dashboard's server, ready to listen or inject. It reads the log and nothing else, so it may run in a process of its
- * own. The projection is rebuilt before the first answer and follows the log until `close`. The log stays the caller's.
+ * The dashboard's server, ready to listen or inject. It reads the log and the uplink's word, so it may run in a process
+ * of its own. The projection is rebuilt before the first answer and follows the log until `close`. The log stays the caller's.
  */
 export function createDashboard(options: DashboardOptions): FastifyInstance {
   const { log, site, clock, logger, webRoot } = options;
@@ -53,7 +64,9 @@ export function createDashboard(options: DashboardOptions): FastifyInstance {
     epoch: log.epoch,
     onDrop: (reason) => logger.warn({ reason }, "slow page dropped from the live stream"),
   });
-  const context: DashboardContext = { log, site, clock, projection, hub };
+  const gauge = new LogGauge(log, options.bounds ?? {}, clock);
+  const uplink = new UplinkWatch(options.uplink ?? NO_UPLINK, gauge, clock);
+  const context: DashboardContext = { log, site, clock, projection, hub, gauge, uplink };
   const ending = new AbortController();
   let following: Promise<void> = Promise.resolve();
 
@@ -61,7 +74,16 @@ export function createDashboard(options: DashboardOptions): FastifyInstance {
   addFailures(app);
   app.register(async (scope) => {
     await addOpenapi(scope);
-    for (const routes of [machineRoutes, trendRoutes, connectionRoutes, healthRoutes, eventRoutes, streamRoutes]) {
+    for (const routes of [
+      machineRoutes,
+      trendRoutes,
+      connectionRoutes,
+      uplinkRoutes,
+      healthRoutes,
+      metricsRoutes,
+      eventRoutes,
+      streamRoutes,
+    ]) {
       await scope.register(routes(context));
     }
   });
@@ -72,6 +94,7 @@ export function createDashboard(options: DashboardOptions): FastifyInstance {
     following = Promise.all([
       follow(log, projection, publish, ending.signal),
       searchPast(log, projection, publish, ending.signal),
+      uplink.run((word) => hub.sayAll("uplink", word), ending.signal),
     ]).then(
       () => undefined,
       (error: unknown) => {

@@ -2,6 +2,8 @@ import type { Clock } from "../kernel/clock.ts";
 import type { LogReader } from "../log/event-log.ts";
 import type { LatestProjection } from "./projection/latest-projection.ts";
 import type { StreamHub } from "./stream/stream-hub.ts";
+import type { LogGauge } from "./uplink/log-gauge.ts";
+import type { UplinkWatch } from "./uplink/uplink-watch.ts";
 
 /** What routes work with. */
 export interface DashboardContext {
@@ -10,4 +12,6 @@ export interface DashboardContext {
   readonly clock: Clock;
   readonly projection: LatestProjection;
   readonly hub: StreamHub;
+  readonly gauge: LogGauge;
+  readonly uplink: UplinkWatch;
 }

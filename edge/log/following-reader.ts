@@ -3,13 +3,13 @@ import { EdgeError } from "../kernel/errors.ts";
 import { asLogError } from "./database.ts";
 import type { LogReader } from "./event-log.ts";
 import { LogFacade } from "./log-facade.ts";
-import { openLogReader } from "./reader.ts";
+import { type ExaminableLog, openLogReader } from "./reader.ts";
 
 const LOOK_MS = 1_000;
 
 /** A reader in a process of its own: when the collector has moved a damaged log aside, it goes on with the new one. */
 class FollowingReader extends LogFacade {
-  #reader: LogReader;
+  #reader: ExaminableLog;
   #fileId: string;
   #lookedMs = performance.now();
   #isClosed = false;
@@ -30,7 +30,7 @@ class FollowingReader extends LogFacade {
     return this.inner !== failed;
   }
 
-  protected get inner(): LogReader {
+  protected get inner(): ExaminableLog {
     if (this.#isClosed || performance.now() - this.#lookedMs < LOOK_MS) return this.#reader;
     this.#lookedMs = performance.now();
     const fileId = fileIdOf(this.path);
@@ -62,6 +62,6 @@ function fileIdOf(path: string): string {
  * Opens an existing log for reading, for as long as a process runs.
  * @throws EdgeError LOG_UNAVAILABLE, LOG_VERSION, LOG_CORRUPT
  */
-export function openFollowingReader(path: string): LogReader {
+export function openFollowingReader(path: string): ExaminableLog {
   return new FollowingReader(path);
 }

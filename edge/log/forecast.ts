@@ -1,5 +1,5 @@
 import { Bounds, type BoundsOptions } from "./keep/bounds.ts";
-import type { LogParts, SqliteLogReader } from "./reader.ts";
+import type { ExaminableLog, LogParts } from "./reader.ts";
 
 /** How much of the past the rate is taken from. */
 const WINDOW_MS = 3_600_000;
@@ -54,7 +54,7 @@ export interface OutageForecast {
 }
 
 /** What is coming in, and how long there is room for it. */
-export function forecast(log: SqliteLogReader, options: BoundsOptions): Forecast {
+export function forecast(log: ExaminableLog, options: BoundsOptions): Forecast {
   const bounds = new Bounds(options);
   const usage = log.usage();
   const forwarded = bounds.forwardedBy === undefined ? 0 : log.cursor(bounds.forwardedBy);

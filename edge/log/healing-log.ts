@@ -8,6 +8,7 @@ import { asLogError } from "./database.ts";
 import type { EventLog, LogReader } from "./event-log.ts";
 import { alarmOf, type LogOptions, SqliteLog } from "./log.ts";
 import { LogFacade } from "./log-facade.ts";
+import type { ExaminableLog } from "./reader.ts";
 import { setAside } from "./recovery/set-aside.ts";
 import { inspectWal, type WalReport } from "./recovery/wal-check.ts";
 
@@ -150,7 +151,7 @@ function tell(log: SqliteLog, logger: Logger, ...events: NewEvent[]): void {
  * Opens the collector's log, whatever state its file is in.
  * @throws EdgeError LOG_UNAVAILABLE, LOG_FULL, LOG_VERSION (a file that is not ours, or a newer one's: left as it is)
  */
-export async function openHealingLog(options: HealingOptions): Promise<EventLog> {
+export async function openHealingLog(options: HealingOptions): Promise<EventLog & ExaminableLog> {
   const { path, clock, logger } = options;
   const wal = existsSync(path) ? await inspect(`${path}-wal`) : undefined;
   if (wal?.state === "damaged" && wal.lossProven) {

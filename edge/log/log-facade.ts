@@ -3,20 +3,21 @@ import type { EventType, StoredEvent } from "../../cloud-sync/contract/event.ts"
 import type { LedgerRange } from "../../cloud-sync/contract/ledger.ts";
 import type { LogReader, ReadOptions, StoredBlock } from "./event-log.ts";
 import type { LogUsage } from "./keep/usage.ts";
+import type { ExaminableLog, LogParts } from "./reader.ts";
 import type { SeriesQuery, SeriesSlice } from "./series.ts";
 
 /** One wait on a file that may have been replaced meanwhile. */
 const LOOK_MS = 1_000;
 
 /** A log whose file may be replaced under it: every call goes to the reader of the file that is there now. */
-export abstract class LogFacade implements LogReader {
+export abstract class LogFacade implements ExaminableLog {
   readonly path: string;
 
   constructor(path: string) {
     this.path = path;
   }
 
-  protected abstract get inner(): LogReader;
+  protected abstract get inner(): ExaminableLog;
 
   get epoch(): string {
     return this.inner.epoch;
@@ -79,6 +80,10 @@ export abstract class LogFacade implements LogReader {
     return this.#try((log) => log.sizeBytes());
   }
 
+  examine<T>(work: (parts: LogParts) => T): T {
+    return this.#try((log) => log.examine(work));
+  }
+
   async waitPast(offset: number, signal: AbortSignal): Promise<boolean> {
     while (!signal.aborted) {
       const { inner } = this;
@@ -95,7 +100,7 @@ export abstract class LogFacade implements LogReader {
     return false;
   }
 
-  #try<T>(work: (log: LogReader) => T): T {
+  #try<T>(work: (log: ExaminableLog) => T): T {
     const { inner } = this;
     try {
       return work(inner);

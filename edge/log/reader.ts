@@ -28,8 +28,14 @@ export interface LogParts {
   readonly epochs: Epochs;
 }
 
+/** A log whose make-up can be looked at as well as its events. */
+export interface ExaminableLog extends LogReader {
+  /** Everything that a look at the whole needs, from one snapshot. */
+  examine<T>(work: (parts: LogParts) => T): T;
+}
+
 /** Reads of the log, from one snapshot each: sealed blocks first, then the tail. The writer extends it on the same connection. */
-export class SqliteLogReader implements LogReader {
+export class SqliteLogReader implements ExaminableLog {
   readonly path: string;
   protected readonly database: Database.Database;
   protected readonly news: NewsWatch;
@@ -327,7 +333,6 @@ export class SqliteLogReader implements LogReader {
     }
   }
 
-  /** Everything that verifying needs, from one snapshot. */
   examine<T>(work: (parts: LogParts) => T): T {
     const { database, tail, blocks, epochs } = this;
     return this.read(() => work({ database, tail, blocks, epochs }));

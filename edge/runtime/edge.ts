@@ -1,30 +1,27 @@
 import type { Logger } from "pino";
-import type { ConfigData, NewEvent } from "../../cloud-sync/contract/event.ts";
 import { edgeStreamOf } from "../../cloud-sync/contract/event.ts";
-import { Recorder } from "../drivers/recorder.ts";
+import { CURSOR_BY_LANE } from "../../cloud-sync/uplink/ports.ts";
 import { type Clock, systemClock } from "../kernel/clock.ts";
-import type { ConfigChange } from "../kernel/config/diff.ts";
-import { type LoadedConfig, loadConfig } from "../kernel/config/load.ts";
+import { loadConfig } from "../kernel/config/load.ts";
 import type { Config } from "../kernel/config/model.ts";
 import { formatProblem } from "../kernel/config/problem.ts";
-import { watchConfig } from "../kernel/config/watch.ts";
 import { messageOf } from "../kernel/errors.ts";
 import { Supervisor } from "../kernel/supervisor.ts";
-import type { EventLog, LogReader } from "../log/event-log.ts";
+import type { EventLog } from "../log/event-log.ts";
 import { openFollowingReader } from "../log/following-reader.ts";
 import { openHealingLog } from "../log/healing-log.ts";
-import { LogKeeper } from "../log/keep/keeper.ts";
-import { machineConfigEvents } from "./config-events.ts";
-import { Connections } from "./connections.ts";
-
-/** What runs in this process; the log is the only thing that the parts share, so each may be a process of its own. */
-export type Part = "collector" | "dashboard";
+import type { ExaminableLog } from "../log/reader.ts";
+import { startCollector } from "./collector.ts";
+import { ConfigInForce } from "./config-in-force.ts";
+import type { Environment, Part, PartDeps } from "./part.ts";
 
 export interface EdgeOptions {
   readonly configPath: string;
   readonly logger: Logger;
   readonly parts: readonly Part[];
   readonly clock?: Clock;
+  /** Variables of the IoT Edge runtime, for an uplink with `identity: iot-edge`. */
+  readonly environment?: Environment;
   /** Called once, when all parts run. `dashboardUrl` is undefined without a dashboard. */
   readonly onReady?: (ready: { config: Config; dashboardUrl: string | undefined }) => void;
 }
@@ -41,20 +38,24 @@ export async function runEdge(options: EdgeOptions, signal: AbortSignal): Promis
   const loaded = await loadConfig(options.configPath);
   for (const warning of loaded.warnings) logger.warn({ warning: formatProblem(warning) }, "configuration warning");
   const { config } = loaded;
-  const isCollector = parts.includes("collector");
-  const log = isCollector
-    ? await openHealingLog({ ...config.log, clock, logger, ownStream: edgeStreamOf(config.site) })
-    : await waitForLog(config.log.path, clock, logger, signal);
+  // Whether there is an uplink or not: what an uplink of before has brought to the cloud may go first.
+  const bounds = { ...config.log, forwardedBy: CURSOR_BY_LANE.telemetry };
+  const ownLog = parts.includes("collector")
+    ? await openHealingLog({ ...bounds, clock, logger, ownStream: edgeStreamOf(config.site) })
+    : undefined;
+  const log = ownLog ?? (await waitForLog(config.log.path, clock, logger, signal));
   if (!log) return;
   try {
     const supervisor = new Supervisor({ clock, logger });
-    const recorder = isCollector
-      ? await startCollector(log as EventLog, loaded, { clock, logger, supervisor })
-      : undefined;
+    const inForce = new ConfigInForce(loaded, { clock, logger });
+    const deps: PartDeps = { clock, logger, supervisor, inForce };
+    const recorder = ownLog && (await startCollector(ownLog, loaded, deps));
+    if (parts.includes("uplink")) await startUplink(ownLog, options.environment ?? {}, deps);
     const open =
       parts.includes("dashboard") && config.dashboard.enabled
-        ? startDashboard(log, config, { clock, logger, supervisor })
+        ? startDashboard(log, bounds, deps)
         : Promise.resolve(undefined);
+    supervisor.supervise(inForce.component());
     const running = supervisor.run(signal);
     await Promise.race([open.then((dashboardUrl) => options.onReady?.({ config, dashboardUrl })), running]);
     await running;
@@ -65,23 +66,38 @@ export async function runEdge(options: EdgeOptions, signal: AbortSignal): Promis
   }
 }
 
+// A part is loaded when it runs here: each costs memory that a process without it should keep.
+
+async function startUplink(ownLog: EventLog | undefined, environment: Environment, deps: PartDeps): Promise<void> {
+  const { UplinkPart } = await import("./uplink-part.ts");
+  new UplinkPart(ownLog, environment, deps).start();
+}
+
 /** Resolves with the dashboard's address as soon as it listens. */
 async function startDashboard(
-  log: LogReader,
-  config: Config,
-  { clock, logger, supervisor }: PartDeps,
+  log: ExaminableLog,
+  bounds: {
+    readonly path: string;
+    readonly quotaBytes: number;
+    readonly maxAgeMs: number;
+    readonly forwardedBy: string;
+  },
+  { clock, logger, supervisor, inForce }: PartDeps,
 ): Promise<string | undefined> {
   const { DashboardComponent, WEB_ROOT } = await import("../dashboard/component.ts");
-  const { host, port } = config.dashboard;
-  const dashboard = new DashboardComponent({ log, site: config.site, host, port, clock, logger, webRoot: WEB_ROOT });
+  const { UplinkFile } = await import("../dashboard/uplink/uplink-file.ts");
+  const { site, dashboard } = inForce.config;
+  const { host, port } = dashboard;
+  const uplink = new UplinkFile(bounds.path, () => inForce.config.uplink !== undefined);
+  const component = new DashboardComponent({ log, site, host, port, clock, logger, bounds, uplink, webRoot: WEB_ROOT });
   return new Promise((resolve) => {
     supervisor.supervise(
       {
-        name: dashboard.name,
+        name: component.name,
         run: (signal, ready) =>
-          dashboard.run(signal, () => {
+          component.run(signal, () => {
             ready();
-            resolve(dashboard.address);
+            resolve(component.address);
           }),
       },
       { essential: true },
@@ -89,79 +105,13 @@ async function startDashboard(
   });
 }
 
-interface PartDeps {
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly supervisor: Supervisor;
-}
-
-async function startCollector(
-  log: EventLog,
-  loaded: LoadedConfig,
-  { clock, logger, supervisor }: PartDeps,
-): Promise<Recorder> {
-  const { config } = loaded;
-  const edgeStream = edgeStreamOf(config.site);
-  const recorder = new Recorder({ log, clock, logger, tickMs: config.log.commitIntervalMs });
-  const publish = (event: NewEvent): void => recorder.publish(event);
-  const publishConfig = (data: ConfigData): void =>
-    publish({ type: "config", machineId: edgeStream, timeMs: clock.nowMs(), data });
-  const connections = new Connections({
-    clock,
-    logger,
-    accept: (samples) => recorder.accept(samples),
-    publish,
-    supervise: (component) => supervisor.supervise(component),
-  });
-  await log.append(machineConfigEvents(config, log, clock.nowMs()), "now");
-  supervisor.supervise(recorder, { essential: true });
-  supervisor.supervise(new LogKeeper({ log, clock, logger }));
-  await connections.start(config);
-
-  const apply = async (next: LoadedConfig, changes: readonly ConfigChange[]): Promise<void> => {
-    const sentences = changes.map(({ sentence }) => sentence);
-    logger.info({ path: next.path, changes: sentences }, "configuration applied");
-    await log.append(machineConfigEvents(next.config, log, clock.nowMs()), "now");
-    publishConfig({ kind: "applied", path: next.path, sha256: next.sha256, problems: [], changes: sentences });
-    await connections.change(next.config, changes);
-  };
-  let current = loaded;
-  supervisor.supervise({
-    name: "config watch",
-    run: async (signal, ready) => {
-      ready();
-      await watchConfig(
-        loaded.path,
-        {
-          clock,
-          initial: current,
-          onConfig: async (next, changes) => {
-            await apply(next, changes);
-            current = next;
-          },
-          onRefused: (problems, sha256) => {
-            const sentences = problems.map(formatProblem);
-            logger.error(
-              { path: loaded.path, problems: sentences },
-              "changed configuration refused; the one before stays in force",
-            );
-            publishConfig({ kind: "refused", path: loaded.path, sha256, problems: sentences, changes: [] });
-          },
-        },
-        signal,
-      );
-    },
-  });
-  return recorder;
-}
-
-/** A dashboard may be started before the collector has made the log: it waits, and says so once. */
+/** A part may be started before the collector has made the log: it waits, and says so once. */
 async function waitForLog(
   path: string,
   clock: Clock,
   logger: Logger,
   signal: AbortSignal,
-): Promise<LogReader | undefined> {
+): Promise<ExaminableLog | undefined> {
   for (let said = false; !signal.aborted; said = true) {
     try {
       return openFollowingReader(path);

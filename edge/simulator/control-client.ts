@@ -1,5 +1,6 @@
 import { EdgeError, messageOf } from "../kernel/errors.ts";
 import type { FaultRecord, FaultRequest } from "./fault.ts";
+import type { LineMode, LineState } from "./line-switch.ts";
 
 /** A simulator on the same machine answers at once; longer means that something else listens there. */
 const ANSWER_MS_MAX = 5_000;
@@ -31,6 +32,21 @@ export async function listFaults(
 /** The machines with their present state and the signals that can go wrong. Errors as in `injectFault`. */
 export async function listMachines(controlUrl: string): Promise<readonly ControlMachine[]> {
   return (await request(controlUrl, "/machines", { method: "GET" })) as readonly ControlMachine[];
+}
+
+/** Lays a line to a port of loopback, of a hub for example; others then connect to the line's own port. */
+export async function layLine(controlUrl: string, targetPort: number): Promise<LineState> {
+  return (await request(controlUrl, "/line", { method: "POST", body: JSON.stringify({ targetPort }) })) as LineState;
+}
+
+/** Cuts, freezes or mends the line; with a duration it mends itself after it. */
+export async function setLine(controlUrl: string, mode: LineMode, durationMs?: number): Promise<LineState> {
+  const body = JSON.stringify({ mode, ...(durationMs === undefined ? {} : { durationMs }) });
+  return (await request(controlUrl, "/line", { method: "PUT", body })) as LineState;
+}
+
+export async function lineState(controlUrl: string): Promise<LineState> {
+  return (await request(controlUrl, "/line", { method: "GET" })) as LineState;
 }
 
 async function request(controlUrl: string, path: string, init: { method: string; body?: string }): Promise<unknown> {

@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify from "fastify";
 import { Type } from "typebox";
 import { EdgeError, messageOf } from "../kernel/errors.ts";
+import { addLine } from "./control-line.ts";
 import type { Factory } from "./factory.ts";
 import { type FaultRequest, FaultRequestSchema } from "./fault.ts";
 import { portError } from "./opcua-host.ts";
@@ -39,7 +40,7 @@ export interface Control extends AsyncDisposable {
 
 /**
  * The factory's control surface for other processes, on loopback only: POST /faults, DELETE /faults/:id, GET /faults,
- * GET /machines. It changes a simulation and nothing else, so it asks for no password; it accepts JSON only, which a
+ * GET /machines, and /line (control-line.ts). It changes a simulation and nothing else, so it asks for no password; it accepts JSON only, which a
  * browser does not send across origins without asking first.
  * @throws EdgeError PORT_IN_USE
  */
@@ -105,6 +106,7 @@ export async function startControl(factory: Factory, port: number): Promise<Cont
       })),
   });
 
+  const line = addLine(app);
   try {
     await app.listen({ host: "127.0.0.1", port });
   } catch (error) {
@@ -115,7 +117,9 @@ export async function startControl(factory: Factory, port: number): Promise<Cont
   return {
     url: `http://127.0.0.1:${boundPort}`,
     port: boundPort,
-    [Symbol.asyncDispose]: () => app.close(),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([app.close(), line[Symbol.asyncDispose]()]);
+    },
   };
 }
 

@@ -4,8 +4,9 @@
  * Prints one JSON line {endpointUrl, signals, intervalMs, pid} when ready; ends as edge/simulator/main.ts does.
  */
 import { parseArgs } from "node:util";
+import { printReady, untilAskedToEnd } from "../kernel/child.ts";
 import { messageOf } from "../kernel/errors.ts";
-import { keepStdoutClean, printReady, untilAskedToEnd } from "./child.ts";
+import { keepStdoutClean } from "./child.ts";
 import { createLoadServer } from "./load-server.ts";
 
 const END_MS_MAX = 3_000;

@@ -8,8 +8,9 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Value } from "typebox/value";
+import { printReady, untilAskedToEnd } from "../kernel/child.ts";
 import { EdgeError, messageOf } from "../kernel/errors.ts";
-import { keepStdoutClean, printReady, untilAskedToEnd } from "./child.ts";
+import { keepStdoutClean } from "./child.ts";
 import { startControl } from "./control.ts";
 import { createFactory } from "./factory.ts";
 import { type ScheduledFault, ScheduleSchema } from "./fault.ts";

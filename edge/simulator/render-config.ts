@@ -15,6 +15,8 @@ export interface RenderConfigOptions {
   readonly logPath?: string;
   readonly dashboardPort?: number;
   readonly pkiPath?: string;
+  /** Files of the line to a hub. */
+  readonly uplink?: { readonly connectionStringFile: string; readonly ca: string };
 }
 
 /** Signals measured this seldom need not be asked every second. */
@@ -42,6 +44,7 @@ export function renderConfig(options: RenderConfigOptions): string {
     ...section("log", { path: options.logPath }),
     ...section("dashboard", { port: options.dashboardPort }),
     ...section("opcua", { pkiPath: options.pkiPath }),
+    ...section("uplink", { ...options.uplink }),
     "connections:",
     ...(hasOpcua ? machiningLine(options) : []),
     "  press-line:                           # one Modbus TCP gateway, a unit id for each machine",

@@ -10,11 +10,11 @@ const nodeFlags = JSON.parse(readFileSync(join(root, "edge", "cli", "node-flags.
 const nodeEnv = JSON.parse(readFileSync(join(root, "edge", "cli", "node-env.json"), "utf8")) as Record<string, string>;
 
 /** Starts one of Tailstock's programs with this Node; its stdin is a pipe, so that it ends with us. */
-export function startProgram(args: readonly string[]): ChildProcess {
+export function startProgram(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
   return spawn(process.execPath, [...nodeFlags, ...args], {
     cwd: root,
     stdio: ["pipe", "pipe", "inherit"],
-    env: { ...nodeEnv, ...process.env },
+    env: { ...nodeEnv, ...process.env, ...env },
   });
 }
 

@@ -4,11 +4,12 @@ import { createConnection, createServer, type Server, type Socket } from "node:n
 /**
  * pass: as a cable. freeze: sockets stay open, bytes wait and go on when thawed (a switch that hangs). reset: connections
  * are cut with RST and new ones too. blackhole: bytes are lost for ever and new connections are taken without an answer (a
- * pulled cable behind a gateway). delay: each piece comes late by `delayMs`.
+ * pulled cable behind a gateway). deaf: what the client sends arrives, the answers are lost for ever. delay: each piece comes
+ * late by `delayMs`. corrupt: one bit of each piece is turned over (a faulty repeater whose checksums fit again).
  */
-export type ProxyMode = "pass" | "freeze" | "reset" | "blackhole" | "delay";
+export type ProxyMode = "pass" | "freeze" | "reset" | "blackhole" | "deaf" | "delay" | "corrupt";
 
-/** A TCP relay on loopback that fails on command. The faults are those of real networks; no byte is changed. */
+/** A TCP relay on loopback that fails on command. The faults are those of real networks. */
 export class TcpProxy implements AsyncDisposable {
   delayMs = 0;
   #mode: ProxyMode = "pass";
@@ -40,7 +41,7 @@ export class TcpProxy implements AsyncDisposable {
     const left = this.#mode;
     this.#mode = mode;
     for (const { near, far } of this.#pairs) {
-      if (mode === "reset" || left === "blackhole") {
+      if (mode === "reset" || left === "blackhole" || left === "deaf") {
         // What a black hole has swallowed is missing from the stream: such a connection can't go on.
         near.resetAndDestroy();
         far.resetAndDestroy();
@@ -75,9 +76,11 @@ export class TcpProxy implements AsyncDisposable {
     const far = createConnection(this.#targetPort, "127.0.0.1");
     const pair = { near, far };
     this.#pairs.add(pair);
-    this.#relay(near, far);
-    this.#relay(far, near);
+    this.#relay(near, far, ["blackhole"]);
+    this.#relay(far, near, ["blackhole", "deaf"]);
     const end = (): void => {
+      // A black hole swallows the end of a connection, too: the other side goes on believing in it.
+      if (this.#mode === "blackhole") return;
       this.#pairs.delete(pair);
       near.destroy();
       far.destroy();
@@ -92,9 +95,10 @@ export class TcpProxy implements AsyncDisposable {
     }
   }
 
-  #relay(from: Socket, to: Socket): void {
+  #relay(from: Socket, to: Socket, swallowing: readonly ProxyMode[]): void {
     from.on("data", (bytes) => {
-      if (this.#mode === "blackhole") return;
+      if (swallowing.includes(this.#mode)) return;
+      if (this.#mode === "corrupt") bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 0x10;
       if (this.#mode !== "delay") to.write(bytes);
       else setTimeout(() => to.destroyed || to.write(bytes), this.delayMs);
     });

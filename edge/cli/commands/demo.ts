@@ -3,12 +3,14 @@ import { Command } from "commander";
 import { EdgeError } from "../../kernel/errors.ts";
 import type { Cli } from "../cli.ts";
 import { DEMO_LOG_NAME, freePort, prepareDemoFolder, writeDemoConfig } from "../demo/demo-config.ts";
+import { connectDemoHub, type DemoHub, startDemoHub } from "../demo/demo-hub.ts";
 import { demoFolder } from "../demo/running-demo.ts";
-import { startSimulator } from "../demo/simulator-process.ts";
+import { type SimulatorProcess, startSimulator } from "../demo/simulator-process.ts";
 import { parseCount } from "../duration.ts";
 import { refuseSecond, runEdgeProcess } from "../edge-process.ts";
 import { parseLogLevel } from "../log-level.ts";
 import { demoFaultsCommand, demoInjectCommand } from "./demo-faults.ts";
+import { demoLineCommand } from "./demo-line.ts";
 
 /** What Ctrl-C leaves to the runtime before the simulator is ended as well: both within the five seconds of all. */
 const RUNTIME_ENDING_MS_MAX = 3_000;
@@ -18,19 +20,22 @@ interface DemoOptions {
   readonly data?: string;
   readonly seed: string;
   readonly port?: string;
+  readonly hub: boolean;
   readonly logLevel: string;
 }
 
 export function demoCommand(cli: Cli): Command {
   const command = new Command("demo")
-    .description("a simulated factory on real OPC UA and Modbus servers, collected and shown, until Ctrl-C")
+    .description("a simulated factory on real OPC UA and Modbus servers, collected, shown and forwarded, until Ctrl-C")
     .option("--data <folder>", "where its log, configuration and certificates are kept (default: ./data/demo)")
     .option("--seed <number>", "another seed is another day in the factory", "1")
     .option("--port <port>", "the dashboard's port (default: 8080, or any free one when that is taken)")
+    .option("--no-hub", "without a local hub to forward to")
     .option("--log-level <level>", "the runtime's log lines: fatal, error, warn, info, debug or trace", "warn")
     .action((options: DemoOptions) => demo(cli, options));
   command.addCommand(demoInjectCommand(cli));
   command.addCommand(demoFaultsCommand(cli));
+  command.addCommand(demoLineCommand(cli));
   return command;
 }
 
@@ -41,8 +46,16 @@ async function demo(cli: Cli, options: DemoOptions): Promise<void> {
   const logPath = join(folder, DEMO_LOG_NAME);
   refuseSecond(logPath);
   prepareDemoFolder(folder);
-  cli.output.note("starting the simulated factory …");
-  const simulator = await startSimulator({ seed, folder, nodeArguments: cli.nodeArguments, signal: cli.signal });
+  cli.output.note(`starting the simulated factory${options.hub ? " and a local hub" : ""} …`);
+  const starting = options.hub ? startDemoHub(cli, folder) : Promise.resolve(undefined);
+  let simulator: SimulatorProcess;
+  try {
+    simulator = await startSimulator({ seed, folder, nodeArguments: cli.nodeArguments, signal: cli.signal });
+  } catch (error) {
+    await (await starting)?.process.stop();
+    throw error;
+  }
+  const hub = await starting;
   const { opcua, modbus, control } = simulator.addresses;
   const addresses = { opcua, modbus, control };
   const ending = new AbortController();
@@ -52,9 +65,13 @@ async function demo(cli: Cli, options: DemoOptions): Promise<void> {
     if (!signal.aborted) death = how;
     ending.abort();
   });
+  void hub?.process.ended.then((how) => {
+    if (!signal.aborted) cli.output.note(`${how}; the factory goes on, and its readings wait in the log`);
+  });
   try {
     const port = wantedPort === undefined || wantedPort === 0 ? await freePort(wantedPort ?? 8080) : wantedPort;
-    const configPath = await writeDemoConfig(folder, simulator.addresses, port);
+    const uplink = hub && (await connectDemoHub(hub, control, folder));
+    const configPath = await writeDemoConfig(folder, simulator.addresses, port, uplink);
     const running = runEdgeProcess(
       cli,
       {
@@ -63,13 +80,14 @@ async function demo(cli: Cli, options: DemoOptions): Promise<void> {
         controlUrl: simulator.addresses.control,
         withDashboard: true,
         logLevel: parseLogLevel(options.logLevel),
-        onReady: (dashboardUrl) => announce(cli, { dashboardUrl, folder, configPath, ...addresses }),
+        onReady: (dashboardUrl) =>
+          announce(cli, { dashboardUrl, folder, configPath, ...addresses, hub: hubFacts(hub) }),
       },
       signal,
     );
     await Promise.race([running, overdue(signal)]);
   } finally {
-    await simulator.stop();
+    await Promise.all([simulator.stop(), hub?.process.stop()]);
   }
   if (death !== undefined) {
     throw new EdgeError("DRIVER_NOT_CONNECTED", death, { hint: "Start the demo again; its log is kept." });
@@ -89,6 +107,14 @@ interface Announcement {
   readonly opcua: string;
   readonly modbus: string;
   readonly control: string;
+  /** Null without one. */
+  readonly hub: { readonly mqtt: string; readonly https: string; readonly connections: string } | null;
+}
+
+function hubFacts(hub: DemoHub | undefined): Announcement["hub"] {
+  if (!hub) return null;
+  const { mqtt, https } = hub.process.addresses;
+  return { mqtt, https, connections: hub.connections };
 }
 
 function announce(cli: Cli, facts: Announcement): Promise<void> {
@@ -99,12 +125,19 @@ function announce(cli: Cli, facts: Announcement): Promise<void> {
     "",
     `  OPC UA server  ${facts.opcua}`,
     `  Modbus server  ${facts.modbus}`,
+    ...(facts.hub === null
+      ? []
+      : [
+          `  Local hub      ${facts.hub.mqtt} for devices, ${facts.hub.https} for services`,
+          `                 connection strings in ${facts.hub.connections}`,
+        ]),
     `  Configuration  ${facts.configPath}`,
     "",
     "  In another terminal, in this folder:",
     "    npx tailstock status",
     "    npx tailstock tail mill-01 --signal spindleSpeed",
     "    npx tailstock demo inject spike mill-01 --for 60s",
+    ...(facts.hub === null ? [] : ["    npx tailstock demo line cut --for 2m"]),
     "",
     "  Ctrl-C ends everything.",
     "",

@@ -11,7 +11,9 @@ import { type RuntimeState, runtimeState } from "../runtime-state.ts";
 import { factLines, tableLines } from "../table.ts";
 import { bytesText, countText, durationText, harmless } from "../text.ts";
 import { fullText, shareText } from "./log/usage.ts";
-import { digits, mebibytes } from "./log/words.ts";
+import { digits, mebibytes, plural } from "./log/words.ts";
+import { conditionText } from "./uplink/condition-text.ts";
+import { type UplinkReport, uplinkReport } from "./uplink/uplink-report.ts";
 
 const PROBLEMS_SHOWN = 10;
 
@@ -26,12 +28,17 @@ export function statusCommand(cli: Cli): Command {
     .addHelpText("after", "\nWorks from the log file alone, also when nothing runs.")
     .action(async (options: StatusOptions) => {
       const path = await findLog(cli, options);
-      const { bounds } = await boundsOfLog(cli, options, path);
+      const { bounds, config } = await boundsOfLog(cli, options, path);
       const log = openLogReader(path);
       try {
-        const report = await statusReport(log, bounds, cli.clock.nowMs(), options.dashboard);
+        const nowMs = cli.clock.nowMs();
+        // A box whose configuration names no uplink any more is not asked for one that ran before.
+        const uplink = config !== null && config.uplink === undefined ? undefined : uplinkReport(log, bounds, nowMs);
+        const report = { ...(await statusReport(log, bounds, nowMs, options.dashboard)), uplink: uplink ?? null };
         const isFine =
-          report.runtime.state === "running" && report.connections.every(({ state }) => state === "connected");
+          report.runtime.state === "running" &&
+          report.connections.every(({ state }) => state === "connected") &&
+          (uplink?.level ?? "calm") === "calm";
         if (!isFine) cli.problemFound();
         await cli.output.result(report, () => reportLines(cli, report));
       } finally {
@@ -60,6 +67,8 @@ interface StatusReport {
     readonly ageMs: number | null;
   })[];
   readonly cursors: readonly { name: string; offset: number; behind: number; updatedMs: number }[];
+  /** Null where none runs and none is configured. */
+  readonly uplink: UplinkReport | null;
 }
 
 async function statusReport(
@@ -67,7 +76,7 @@ async function statusReport(
   bounds: BoundsOptions,
   nowMs: number,
   dashboardUrl?: string,
-): Promise<StatusReport> {
+): Promise<Omit<StatusReport, "uplink">> {
   const views = machineIdsOf(log)
     .map((machineId) => machineView(log, machineId))
     .filter(({ removed }) => !removed);
@@ -104,6 +113,7 @@ function reportLines(cli: Cli, report: StatusReport): string[] {
     ["runtime", `${isRunning ? "running" : cli.output.paint("bad", "NOT running")} (${runtime.detail})`],
     ["log", `${log.path}, ${bytesText(log.sizeBytes)}, ${countText(log.events, "event")}`],
     ["room", roomText(log.forecast)],
+    ...(report.uplink === null ? [] : [["uplink", uplinkText(cli, report.uplink)] as const]),
   ]);
   if (!isRunning && connections.length > 0) facts.push("", "What follows is how things were when the runtime stopped.");
   const machineRows = machines.map((machine) => [
@@ -150,6 +160,15 @@ function roomText(present: Forecast): string {
   const used = `${shareText(present)} of ${mebibytes(present.quotaBytes)} MiB used`;
   if (present.readingsPerS === 0) return used;
   return `${used}; ${digits(present.readingsPerS)} readings/s at ${digits(present.bytesPerReading)} B; full ${fullText(present)}`;
+}
+
+/** One line of what `tailstock uplink status` says. */
+function uplinkText(cli: Cli, report: UplinkReport): string {
+  const { level, waiting, status } = report;
+  const line = conditionText(report, cli.clock.nowMs());
+  const painted = level === "calm" ? line : cli.output.paint(level === "alarm" ? "bad" : "uncertain", line);
+  const aside = status.deadLetters === 0 ? "" : `; ${plural(status.deadLetters, "message")} set aside`;
+  return `${painted}; ${plural(waiting.readings, "reading")} wait${waiting.readings === 1 ? "s" : ""}${aside}`;
 }
 
 function connectionLines(cli: Cli, connection: StatusReport["connections"][number]): string[] {

@@ -33,11 +33,12 @@ function beginsWithMark(path: string): boolean {
   }
 }
 
-/** Writes the configuration of the running simulator; returns its path. */
+/** Writes the configuration of the running simulator, with a line to a hub when there is one; returns its path. */
 export async function writeDemoConfig(
   folder: string,
   { opcua, modbus }: SimulatorAddresses,
   dashboardPort: number,
+  uplink?: { readonly connectionStringFile: string; readonly ca: string },
 ): Promise<string> {
   const { renderConfig } = await import("../../simulator/render-config.ts");
   const text = renderConfig({
@@ -46,6 +47,7 @@ export async function writeDemoConfig(
     logPath: DEMO_LOG_NAME,
     pkiPath: "pki",
     dashboardPort,
+    ...(uplink === undefined ? {} : { uplink }),
   });
   const path = join(folder, CONFIG_NAME);
   writeFileSync(path, `${MARK}\n${text}`);

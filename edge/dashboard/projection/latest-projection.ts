@@ -66,6 +66,8 @@ export class LatestProjection {
 
   #connection(offset: number, timeMs: number, data: ConnectionData, changes: Changes): void {
     const known = this.connections.get(data.connectionId);
+    // The line to the cloud leads to no machine: it has a view of its own.
+    if (data.protocol === "iothub") return;
     if (known && known.offset >= offset) return;
     if (!known && this.connections.size >= CONNECTIONS_MAX) return;
     const sinceMs = known && known.data.state === data.state ? known.sinceMs : timeMs;

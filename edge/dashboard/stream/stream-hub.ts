@@ -19,6 +19,7 @@ export interface HubOptions {
 export class StreamHub {
   readonly #options: HubOptions;
   readonly #clients = new Set<StreamClient>();
+  readonly #standing = new Map<string, unknown>();
   #timer: NodeJS.Timeout | undefined;
   droppedClients = 0;
   lastDropReason: string | null = null;
@@ -45,12 +46,19 @@ export class StreamHub {
     this.#timer ??= setInterval(() => this.#beat(), HEARTBEAT_MS).unref();
     response.write("retry: 1000\n\n");
     client.say("hello", { site, epoch, nowMs: clock.nowMs(), newestMs: projection.newestMs });
+    for (const [event, data] of this.#standing) client.say(event, data);
     // An offset beyond the end is from another life of the log: everything is news.
     if (afterOffset !== null) client.catchUp(afterOffset > projection.offset ? 0 : afterOffset);
   }
 
   publish(changes: Changes): void {
     for (const client of [...this.#clients]) client.offer(changes);
+  }
+
+  /** To every client, and to those that come later right after the greeting. */
+  sayAll(event: string, data: unknown): void {
+    this.#standing.set(event, data);
+    for (const client of [...this.#clients]) client.say(event, data);
   }
 
   #beat(): void {

@@ -5,13 +5,12 @@ import type { ConnectionData, NewEvent, SignalInfo, TelemetrySample } from "../.
 import type { SampleValue } from "../../../cloud-sync/contract/sample.ts";
 import { type Clock, systemClock } from "../../kernel/clock.ts";
 import { StatusCode } from "../../kernel/status-code.ts";
-import type { EventLog } from "../../log/event-log.ts";
-import { openLog } from "../../log/log.ts";
+import { openLog, type SqliteLog } from "../../log/log.ts";
 
 /** A real log in a folder of its own, and short words for what a collector writes into it. */
 export class FactoryLog {
   readonly folder = mkdtempSync(join(tmpdir(), "tailstock-dashboard-"));
-  readonly log: EventLog;
+  readonly log: SqliteLog;
   /** Added to the clock of what is appended: a past is written by setting it back. */
   shiftMs = 0;
   readonly clock: Clock = { ...systemClock, nowMs: () => systemClock.nowMs() + this.shiftMs };

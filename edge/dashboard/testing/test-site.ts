@@ -1,6 +1,6 @@
 import pino from "pino";
 import { openLogReader } from "../../log/reader.ts";
-import { createDashboard } from "../app.ts";
+import { createDashboard, type DashboardOptions } from "../app.ts";
 import { FactoryLog } from "./factory-log.ts";
 
 export const MILL = "redmond/mill-07";
@@ -21,18 +21,18 @@ export class TestSite {
     this.factory.close();
   }
 
-  dashboard() {
+  dashboard(options: Pick<DashboardOptions, "uplink" | "bounds"> = {}) {
     // A reader of its own on the same file, as a dashboard in another process has.
     const log = openLogReader(this.factory.log.path);
     const { clock } = this.factory;
-    const app = createDashboard({ log, site: "redmond", clock, logger: this.logger, webRoot: "/nowhere" });
+    const app = createDashboard({ log, site: "redmond", clock, logger: this.logger, webRoot: "/nowhere", ...options });
     this.onClose(() => log.close());
     this.onClose(() => app.close());
     return app;
   }
 
-  async listening() {
-    const app = this.dashboard();
+  async listening(options: Pick<DashboardOptions, "uplink" | "bounds"> = {}) {
+    const app = this.dashboard(options);
     await app.listen({ host: "127.0.0.1", port: 0 });
     const address = app.server.address();
     if (typeof address !== "object" || !address) throw new Error("no address");

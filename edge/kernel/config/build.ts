@@ -10,6 +10,7 @@ import type { ConfigFile, MachineFile, MachineTypeFile } from "./schema.ts";
 import type { SecretFiles } from "./secret-files.ts";
 import type { SignalContext, SignalSource } from "./signal-source.ts";
 import { didYouMean } from "./suggest.ts";
+import { buildUplink } from "./uplink.ts";
 
 type Protocol = "opcua" | "modbus";
 const PROTOCOL_NAME = { opcua: "OPC UA", modbus: "Modbus" } as const;
@@ -53,6 +54,7 @@ export function buildConfig(file: PrunedFile, folder: string, findings: Findings
     );
   }
   for (const [name, type] of Object.entries(types)) checkType(name, type, used.has(name), findings, ownUnits);
+  const uplink = file.uplink === undefined ? undefined : buildUplink(file.uplink, findings, secrets);
   return {
     site,
     log: {
@@ -71,6 +73,7 @@ export function buildConfig(file: PrunedFile, folder: string, findings: Findings
       applicationName: file.opcua?.applicationName ?? DEFAULTS.opcua.applicationName,
       pkiPath: resolve(folder, file.opcua?.pkiPath ?? DEFAULTS.opcua.pkiPath),
     },
+    ...(uplink === undefined ? {} : { uplink }),
     connections: lines.toConnections(),
   };
 }

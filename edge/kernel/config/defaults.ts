@@ -3,6 +3,15 @@ export const DEFAULTS = {
   log: { path: "data/tailstock.db", commitIntervalMs: 250, sealIntervalMs: 300_000, quotaMiB: 10_240, maxAgeDays: 30 },
   dashboard: { enabled: true, host: "127.0.0.1", port: 8080 },
   opcua: { applicationName: "Tailstock", pkiPath: "data/pki" },
+  // Commands that change what runs on the box are allowed by name only.
+  uplink: {
+    transport: "mqtt",
+    latencyMs: 5_000,
+    latencyMsMax: 60_000,
+    windowMessages: 16,
+    sendTimeoutMs: 30_000,
+    allow: ["status", "ping", "resend", "setRate"],
+  },
   opcuaConnection: {
     mode: "sign-and-encrypt",
     policy: "auto",

@@ -114,11 +114,29 @@ test.each<[string, (text: string) => string, string[], RegExp]>([
     /commitIntervalMs changed; this takes effect at the next start/,
   ],
   ["the dashboard", (t) => `${t}dashboard: { port: 8081 }\n`, ["dashboard  restart"], /port changed/],
+  ["a line to the cloud", (t) => `${t}uplink: { identity: iot-edge }\n`, ["uplink  apply"], /^uplink was added$/],
   ["certificates", (t) => `${t}opcua: { pkiPath: other }\n`, ["opcua  restart"], /pkiPath changed/],
 ])("%s is told as what it is", (_what, edit, expected, sentence) => {
   const found = changes(edit);
   expect(found.map(({ what }) => what.trim())).toEqual(expected.map((what) => what.trim()));
   expect(found[0]?.sentence).toMatch(sentence);
+});
+
+test("of the uplink the changed keys are named, its removal is one change, and another order of commands none", () => {
+  const withUplink = (keys: string) => configOf(`${BASE}uplink: { identity: iot-edge, ${keys} }\n`);
+  const before = withUplink("latencyMs: 4000, allow: [ping, status]");
+  expect(diffConfig(before, withUplink("latencyMs: 4000, allow: [status, ping, ping]"))).toEqual([]);
+  expect(diffConfig(before, withUplink("latencyMs: 7000, allow: [ping]"))).toMatchObject([
+    {
+      kind: "uplink",
+      effect: "apply",
+      connectionId: null,
+      sentence: "uplink: latencyMs, allow changed; it begins anew",
+    },
+  ]);
+  expect(diffConfig(before, configOf(BASE))).toMatchObject([
+    { kind: "uplink", effect: "apply", sentence: "uplink was removed" },
+  ]);
 });
 
 test("a new site renames every machine and says so first", () => {

@@ -11,12 +11,13 @@ export interface ConfigChange {
     | "site"
     | "log"
     | "dashboard"
-    | "opcua";
+    | "opcua"
+    | "uplink";
   /** Of the connection, or null when the change is not about one. */
   readonly connectionId: string | null;
   /** Machines that were added, removed or changed. */
   readonly machineIds: readonly string[];
-  /** apply: the running driver takes it; new-driver: that connection is closed and opened; restart: of the whole program. */
+  /** apply: the running driver takes it, or the uplink begins anew; new-driver: that connection is closed and opened; restart: of the whole program. */
   readonly effect: "apply" | "new-driver" | "restart";
   /** For people: what changed. Never a value that could be a secret. */
   readonly sentence: string;
@@ -39,6 +40,12 @@ export function diffConfig(before: Config, after: Config): ConfigChange[] {
     const names = differingKeys(before[kind], after[kind]);
     if (names.length > 0) restart(kind, `${kind}: ${names.join(", ")} changed`);
   }
+  if (before.uplink === undefined || after.uplink === undefined) {
+    if (before.uplink !== after.uplink) changes.push(ofUplink(`uplink was ${after.uplink ? "added" : "removed"}`));
+  } else {
+    const names = differingKeys(before.uplink, after.uplink);
+    if (names.length > 0) changes.push(ofUplink(`uplink: ${names.join(", ")} changed; it begins anew`));
+  }
   const old = new Map(before.connections.map((connection) => [connection.id, connection]));
   const now = new Map(after.connections.map((connection) => [connection.id, connection]));
   for (const connection of before.connections) {
@@ -50,6 +57,11 @@ export function diffConfig(before: Config, after: Config): ConfigChange[] {
     else changes.push(...connectionChanges(previous, connection));
   }
   return changes;
+}
+
+/** The uplink goes on from its cursors: it is ended and begun, and nothing else is touched. */
+function ofUplink(sentence: string): ConfigChange {
+  return { kind: "uplink", connectionId: null, machineIds: [], effect: "apply", sentence };
 }
 
 function whole(kind: "connection-added" | "connection-removed", connection: Connection, verb: string): ConfigChange {

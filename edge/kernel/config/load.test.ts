@@ -43,7 +43,11 @@ test("loadConfig gives the hash of the bytes and the path as it was given", asyn
   const loaded = await loadConfig(GOLDEN);
   expect(loaded.path).toBe(GOLDEN);
   expect(loaded.sha256).toBe(createHash("sha256").update(readFileSync(GOLDEN)).digest("hex"));
-  expect(loaded.files).toEqual([join(GOLDEN, "../secrets/line-a")]);
+  expect(loaded.files).toEqual([
+    join(GOLDEN, "../secrets/line-a"),
+    join(GOLDEN, "../secrets/hub"),
+    join(GOLDEN, "../pki/hub-ca.pem"),
+  ]);
 });
 
 test.each([

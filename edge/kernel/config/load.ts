@@ -138,6 +138,8 @@ function byPlace(a: ConfigProblem, b: ConfigProblem): number {
 /** Whether a finding only follows from a part that the schema refused, at the same place, inside it, or where it points to. */
 function explains({ path: cause }: Finding, { path }: Finding): boolean {
   if (startsWith(cause, path)) return true;
+  // What is missing of the uplink's identity may be the very key that was refused.
+  if (path.length === 1 && path[0] === "uplink" && cause[0] === "uplink") return true;
   const section = path[2] === "type" ? "machineTypes" : path[2] === "connection" ? "connections" : undefined;
   return path[0] === "machines" && section !== undefined && cause.length === 1 && cause[0] === section;
 }

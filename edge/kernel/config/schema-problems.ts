@@ -10,6 +10,9 @@ const SCHEMA_ERRORS_MAX = 5_000;
 
 const HINT_BY_FORBIDDEN_KEY: Readonly<Record<string, string>> = {
   password: "a password never stands in the configuration: write it to a file of its own and give passwordFile",
+  connectionString: "a connection string holds a key: write it to a file of its own and give connectionStringFile",
+  sharedAccessKey:
+    "a key never stands in the configuration: write the connection string to a file and give connectionStringFile",
   "<<": "merge keys are not supported; share settings by machineTypes, defaults and connections",
 };
 
@@ -81,7 +84,7 @@ function findingsOf(root: TSchema, value: unknown, error: TLocalizedValidationEr
 }
 
 function mismatch(path: ConfigPath, found: unknown, schema: JsonSchema): Finding {
-  const isSecret = path.some((segment) => /password|secret/i.test(String(segment)));
+  const isSecret = path.some((segment) => /password|secret|connectionString|sharedAccess/i.test(String(segment)));
   const what =
     found === null || found === undefined ? "there is no value here" : isSecret ? "this value" : shown(found);
   const suggestion =

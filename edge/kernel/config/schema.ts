@@ -1,22 +1,13 @@
 import { type Static, Type } from "typebox";
 import { DEFAULTS } from "./defaults.ts";
 import { DATA_TYPES } from "./model.ts";
+import { closed, DAY_MS, milliseconds, text } from "./schema-parts.ts";
+import { UplinkSchema } from "./uplink-schema.ts";
 
 /**
  * The shape of tailstock.yaml: its types, ranges, defaults and documentation in one place. `title` of a union says in a
  * person's words what is expected there. What a shape can't say (references, widths, protocols) the builders check.
  */
-const closed = { additionalProperties: false } as const;
-const DAY_MS = 86_400_000;
-
-function milliseconds(minimum: number, maximum: number, description: string, fallback: number) {
-  return Type.Optional(
-    Type.Integer({ minimum, maximum, default: fallback, description: `${description}, in milliseconds.` }),
-  );
-}
-function text(description: string, maxLength = 4096) {
-  return Type.String({ minLength: 1, maxLength, description });
-}
 function zeroBased(table: string) {
   return Type.Optional(
     Type.Integer({ minimum: 0, maximum: 65_535, description: `${table}: zero-based PDU address of the first one.` }),
@@ -325,6 +316,7 @@ export const ConfigFileSchema = Type.Object(
         closed,
       ),
     ),
+    uplink: Type.Optional(UplinkSchema),
     units: Type.Optional(
       Type.Array(text("A unit of one's own.", 32), { maxItems: 1_000, description: "Units beside the known ones." }),
     ),

@@ -1,4 +1,5 @@
 import type { Trend } from "../../schemas/trend.ts";
+import type { Uplink } from "../../schemas/uplink.ts";
 import type { ConnectionView, Floor, MachineDetail } from "../../schemas/views.ts";
 
 const TIMEOUT_MS = 15_000;
@@ -28,6 +29,7 @@ function machinePath(machineId: string): string {
 
 export const getFloor = (): Promise<Floor> => get("/api/floor");
 export const getConnections = (): Promise<ConnectionView[]> => get("/api/connections");
+export const getUplink = (): Promise<Uplink> => get("/api/uplink");
 export const getMachine = (machineId: string): Promise<MachineDetail> => get(`/api/machines/${machinePath(machineId)}`);
 
 export function getTrend(

@@ -5,6 +5,9 @@ import type { Store } from "./store.ts";
 import { Connections } from "./views/connections.tsx";
 import { Floor } from "./views/floor.tsx";
 import { Machine } from "./views/machine.tsx";
+import { Uplink } from "./views/uplink.tsx";
+
+const TITLES = { floor: "Floor", connections: "Connections", uplink: "Cloud line" } as const;
 
 /** Draws when the store changed, and once a second for the ages. */
 function useStore(store: Store): number {
@@ -27,12 +30,13 @@ export function App({ store }: { store: Store }) {
   const place = route.view === "machine" ? route.machineId : route.view;
   const firstPlace = useRef(place);
   useEffect(() => {
-    document.title = `${route.view === "machine" ? route.machineId : route.view === "floor" ? "Floor" : "Connections"} · Tailstock`;
+    document.title = `${route.view === "machine" ? route.machineId : TITLES[route.view]} · Tailstock`;
     // A keyboard or screen-reader user starts at the top of what was opened, except when the page itself was.
     if (firstPlace.current !== place) main.current?.focus();
     firstPlace.current = place;
   }, [place, route]);
   const troubled = [...store.connections.values()].filter(({ state }) => state !== "connected").length;
+  const line = store.uplink.uplink;
   return (
     <div class={store.streamUp ? "page" : "page page-down"}>
       <button type="button" class="skip" onClick={() => main.current?.focus()}>
@@ -56,6 +60,16 @@ export function App({ store }: { store: Store }) {
               </span>
             )}
           </a>
+          {store.uplink.configured && (
+            <a href="#/uplink" aria-current={route.view === "uplink" ? "page" : undefined}>
+              Cloud line
+              {line && line.level !== "calm" && (
+                <span class={`count count-${line.level}`} role="img" aria-label="needs attention">
+                  !
+                </span>
+              )}
+            </a>
+          )}
         </nav>
         <time class="clock num">{formatClock(nowMs)}</time>
       </header>
@@ -72,6 +86,7 @@ export function App({ store }: { store: Store }) {
         {route.view === "machine" && (
           <Machine key={route.machineId} store={store} machineId={route.machineId} nowMs={nowMs} />
         )}
+        {route.view === "uplink" && <Uplink store={store} nowMs={nowMs} />}
         {route.view === "connections" && <Connections store={store} nowMs={nowMs} />}
       </main>
     </div>

@@ -1,7 +1,7 @@
 /** The server says something every 10 s: after this long without a word the line is dead, whatever the socket thinks. */
 const SILENT_MS_MAX = 22_000;
 const REOPEN_MS = 1_000;
-const EVENTS = ["hello", "sample", "machine", "connection", "time", "dropped"] as const;
+const EVENTS = ["hello", "sample", "machine", "connection", "uplink", "time", "dropped"] as const;
 
 /** A server-sent event stream that always comes back, from the last event that it heard. */
 export class LiveStream {

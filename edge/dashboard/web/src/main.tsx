@@ -8,6 +8,7 @@ import "./styles/base.css";
 import "./styles/floor.css";
 import "./styles/machine.css";
 import "./styles/connections.css";
+import "./styles/uplink.css";
 
 const store = new Store();
 store.start();

@@ -3,10 +3,12 @@ import { useEffect, useState } from "preact/hooks";
 export type Route =
   | { readonly view: "floor" }
   | { readonly view: "connections" }
+  | { readonly view: "uplink" }
   | { readonly view: "machine"; readonly machineId: string };
 
 export function routeOf(hash: string): Route {
   if (hash === "#/connections") return { view: "connections" };
+  if (hash === "#/uplink") return { view: "uplink" };
   if (hash.startsWith("#/machine/")) {
     try {
       return { view: "machine", machineId: decodeURIComponent(hash.slice("#/machine/".length)) };

@@ -1,6 +1,7 @@
 import { severityOf } from "../../../kernel/status-code.ts";
+import type { Uplink } from "../../schemas/uplink.ts";
 import type { ConnectionView, MachineSummary, SignalView } from "../../schemas/views.ts";
-import { getConnections, getFloor, getMachine } from "./api.ts";
+import { getConnections, getFloor, getMachine, getUplink } from "./api.ts";
 import { Digits } from "./digits.ts";
 import { LiveStream } from "./live-stream.ts";
 
@@ -27,6 +28,8 @@ export class Store {
   loaded = false;
   readonly machines = new Map<string, MachineSummary>();
   readonly connections = new Map<string, ConnectionView>();
+  /** The line to the cloud, as the server last told it. */
+  uplink: Uplink = { configured: false, uplink: null };
   /** Signals of the machine that is open, by name. */
   openMachineId: string | null = null;
   openMissing = false;
@@ -77,7 +80,7 @@ export class Store {
   async #load(): Promise<void> {
     const load = ++this.#loads;
     try {
-      const [floor, connections] = await Promise.all([getFloor(), getConnections()]);
+      const [floor, connections, uplink] = await Promise.all([getFloor(), getConnections(), getUplink()]);
       if (load !== this.#loads) return;
       this.site = floor.site;
       this.#epoch = floor.epoch;
@@ -86,6 +89,7 @@ export class Store {
       for (const machine of floor.machines) this.machines.set(machine.machineId, machine);
       this.connections.clear();
       for (const connection of connections) this.connections.set(connection.connectionId, connection);
+      this.uplink = uplink;
       this.loaded = true;
       this.#floor.open(`/api/stream?keys=true&after=${floor.offset}`);
       this.#changed();
@@ -142,6 +146,8 @@ export class Store {
           machine.link = { state: connection.state, sinceMs: connection.sinceMs, reportedMs: connection.reportedMs };
         }
       }
+    } else if (event === "uplink") {
+      this.uplink = data as Uplink;
     } else if (event === "machine") {
       const machine = data as MachineSummary & { removed?: true };
       if (machine.removed) this.machines.delete(machine.machineId);

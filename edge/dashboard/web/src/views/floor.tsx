@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { machineStatusOf } from "../parts/machine-status.ts";
 import { Tile } from "../parts/tile.tsx";
+import { UplinkNotice } from "../parts/uplink-notice.tsx";
 import type { Store } from "../store.ts";
 
 const numeric = new Intl.Collator("en", { numeric: true });
@@ -46,6 +47,7 @@ export function Floor({ store, nowMs }: { store: Store; nowMs: number }) {
           Only those
         </label>
       </div>
+      <UplinkNotice store={store} nowMs={nowMs} />
       {attentionOnly && attention.length === 0 ? (
         <p class="empty">Nothing needs attention. Every machine is connected and its signals are Good.</p>
       ) : (

@@ -1,0 +1,233 @@
+import type { Logger } from "pino";
+import type { Clock } from "../../../edge/kernel/clock.ts";
+import { FailureLog } from "../../../edge/kernel/failure-log.ts";
+import { HubError } from "../hub-error.ts";
+import { keyOf } from "../identity.ts";
+import type { Hub, Identity, JsonMap } from "../ports.ts";
+import { holds } from "../query/evaluate.ts";
+import { parseCondition, parseQuery } from "../query/parser.ts";
+import type { Expression, QuerySource } from "../query/query.ts";
+import type { ConfigurationStore, StoredConfiguration } from "../store/configuration-store.ts";
+import {
+  type ConfigurationContent,
+  isLayered,
+  overlaps,
+  parseContent,
+  patchBetween,
+  type Section,
+  withSection,
+} from "./configuration-content.ts";
+import type { Documents } from "./documents.ts";
+
+const SWEEP_INTERVAL_MS = 1_000;
+/** A sweep over many twins is followed by a rest so many times as long, so that it takes a tenth of a core at most. */
+const REST_FACTOR = 9;
+/** Twins between two turns of the event loop. */
+const TURN_TWINS = 50;
+
+export type ConfigurationStatus = "Targeted" | "Applied";
+
+interface Active {
+  readonly id: string;
+  readonly content: ConfigurationContent;
+  readonly source: QuerySource;
+  readonly condition: Expression;
+}
+
+/** What is wanted of one twin, and how far each configuration gets. */
+interface Plan {
+  readonly sections: readonly Section[];
+  readonly statuses: ReadonlyMap<string, ConfigurationStatus>;
+}
+
+/**
+ * Applies automatic configurations and IoT Edge deployments to the twins that their target conditions select, in the
+ * background. Of two that set the same properties the higher priority wins, then the one made later; a twin that nothing
+ * targets any more keeps what it has. Who is targeted is worked out again at every sweep, so nothing of it is stored.
+ */
+export class Configurator {
+  readonly #hub: Pick<Hub, "registry" | "twins">;
+  readonly #store: ConfigurationStore;
+  readonly #documents: () => Documents;
+  readonly #clock: Clock;
+  readonly #failures: FailureLog;
+  #statuses: ReadonlyMap<string, ReadonlyMap<string, ConfigurationStatus>> = new Map();
+  #counts: ReadonlyMap<string, { targeted: number; applied: number }> = new Map();
+  #wake = new AbortController();
+
+  constructor(deps: {
+    readonly hub: Pick<Hub, "registry" | "twins">;
+    readonly store: ConfigurationStore;
+    readonly documents: () => Documents;
+    readonly clock: Clock;
+    readonly logger: Logger;
+  }) {
+    this.#hub = deps.hub;
+    this.#store = deps.store;
+    this.#documents = deps.documents;
+    this.#clock = deps.clock;
+    this.#failures = new FailureLog(deps.logger, deps.clock, { component: "hub configurations" });
+    this.#store.onChanged(() => this.#wake.abort());
+  }
+
+  /** As a twin shows it: `{"id": {"status": "Applied"}}`. */
+  statusesOf(identity: Identity): JsonMap {
+    const statuses = this.#statuses.get(keyOf(identity)) ?? new Map<string, ConfigurationStatus>();
+    return Object.fromEntries([...statuses].map(([id, status]) => [id, { status }]));
+  }
+
+  countsOf(id: string): { targeted: number; applied: number } {
+    return this.#counts.get(id) ?? { targeted: 0, applied: 0 };
+  }
+
+  /** Sweeps until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#wake = new AbortController();
+      const beganMs = this.#clock.monotonicMs();
+      try {
+        await this.#sweep(signal);
+        this.#failures.recovered();
+      } catch (error) {
+        this.#failures.failed(error);
+      }
+      const restMs = Math.max(SWEEP_INTERVAL_MS, (this.#clock.monotonicMs() - beganMs) * REST_FACTOR);
+      await this.#clock.sleep(restMs, AbortSignal.any([signal, this.#wake.signal]));
+    }
+  }
+
+  /** Sets one device's desired properties, or those of its modules, now. @throws HubError ArgumentInvalid, DeviceNotFound */
+  applyNow(deviceId: string, content: ConfigurationContent): void {
+    this.#hub.twins.get({ deviceId });
+    if (content.kind === "deviceContent") this.#set({ deviceId }, content.sections);
+    if (content.kind === "moduleContent")
+      throw new HubError("ArgumentInvalid", "moduleContent needs a target condition");
+    if (content.kind === "modulesContent") this.#deploy(deviceId, content.modules);
+  }
+
+  async #sweep(signal: AbortSignal): Promise<void> {
+    const actives = this.#store.all().map(activeOf);
+    const statuses = new Map<string, ReadonlyMap<string, ConfigurationStatus>>();
+    const counts = new Map<string, { targeted: number; applied: number }>();
+    let turn = 0;
+    for (const source of ["devices", "devices.modules"] as const) {
+      const own = actives.filter((active) => active.source === source);
+      if (own.length === 0) continue;
+      for (const { document } of this.#documents().of(source)(undefined)) {
+        if (signal.aborted) return;
+        const found = this.#applyTo(document, own);
+        if (found !== undefined && found.statuses.size > 0) statuses.set(found.key, found.statuses);
+        for (const [id, status] of found?.statuses ?? []) {
+          const before = counts.get(id) ?? { targeted: 0, applied: 0 };
+          counts.set(id, { targeted: before.targeted + 1, applied: before.applied + (status === "Applied" ? 1 : 0) });
+        }
+        if (++turn % TURN_TWINS === 0) await new Promise(setImmediate);
+      }
+    }
+    this.#statuses = statuses;
+    this.#counts = counts;
+  }
+
+  #applyTo(
+    document: JsonMap,
+    actives: readonly Active[],
+  ): { key: string; statuses: ReadonlyMap<string, ConfigurationStatus> } | undefined {
+    const { deviceId, moduleId, capabilities } = document;
+    if (typeof deviceId !== "string") return undefined;
+    const identity = { deviceId, ...(typeof moduleId === "string" ? { moduleId } : {}) };
+    const isEdge =
+      typeof capabilities === "object" &&
+      capabilities !== null &&
+      "iotEdge" in capabilities &&
+      capabilities.iotEdge === true;
+    const targeting = actives.filter(
+      ({ condition, content }) => (content.kind !== "modulesContent" || isEdge) && holds(condition, document),
+    );
+    if (targeting.length === 0) return undefined;
+    try {
+      const plan = planOf(targeting);
+      if (plan.sections.length > 0) this.#set(identity, plan.sections);
+      const deployment = deploymentOf(targeting);
+      if (deployment.modules.size > 0) this.#deploy(deviceId, deployment.modules);
+      return { key: keyOf(identity), statuses: new Map([...plan.statuses, ...deployment.statuses]) };
+    } catch (error) {
+      // Removed in between, or its properties would get too large: the others go on.
+      this.#failures.failed(error, { twin: keyOf(identity) });
+      return { key: keyOf(identity), statuses: new Map(targeting.map(({ id }) => [id, "Targeted"])) };
+    }
+  }
+
+  #deploy(deviceId: string, modules: ReadonlyMap<string, readonly Section[]>): void {
+    for (const [moduleId, sections] of modules) {
+      const identity = { deviceId, moduleId };
+      if (this.#hub.registry.get(identity) === undefined) this.#hub.registry.create(identity, { managedBy: "IotEdge" });
+      this.#set(identity, sections);
+    }
+  }
+
+  #set(identity: Identity, sections: readonly Section[]): void {
+    const { values } = this.#hub.twins.get(identity).desired;
+    const shallowFirst = [...sections].sort((a, b) => a.path.length - b.path.length);
+    const patch = patchBetween(values, shallowFirst.reduce(withSection, values));
+    if (patch !== undefined) this.#hub.twins.write(identity, { desired: patch }, "patch");
+  }
+}
+
+/**
+ * What a target condition selects: of devices, or, when it is written as `FROM devices.modules WHERE …`, of modules.
+ * @throws HubError ArgumentInvalid
+ */
+export function parseTarget(
+  targetCondition: string,
+  kind: ConfigurationContent["kind"],
+): { source: QuerySource; condition: Expression } {
+  const source = kind === "moduleContent" ? "devices.modules" : "devices";
+  if (!/^\s*from\s/i.test(targetCondition)) return { source, condition: parseCondition(targetCondition) };
+  const query = parseQuery(`SELECT * ${targetCondition}`);
+  if (query.source !== source) {
+    throw new HubError(
+      "ArgumentInvalid",
+      `a target condition of ${kind} selects FROM ${source}, not FROM ${query.source}`,
+    );
+  }
+  return { source, condition: query.where ?? { kind: "literal", value: true } };
+}
+
+function activeOf({ id, content, targetCondition }: StoredConfiguration): Active {
+  const parsed = parseContent(content);
+  return { id, content: parsed, ...parseTarget(targetCondition, parsed.kind) };
+}
+
+/** Of what targets one twin, best first: each is applied whole, or, where a better one sets the same, not at all. */
+function planOf(targeting: readonly Active[]): Plan {
+  const sections: Section[] = [];
+  const statuses = new Map<string, ConfigurationStatus>();
+  for (const { id, content } of targeting) {
+    if (content.kind === "modulesContent") continue;
+    const isFree = !content.sections.some((section) => sections.some((taken) => overlaps(section, taken)));
+    if (isFree) sections.push(...content.sections);
+    statuses.set(id, isFree ? "Applied" : "Targeted");
+  }
+  return { sections, statuses };
+}
+
+/** The best whole deployment, and over it the layers whose priority is higher, the best one last. */
+function deploymentOf(targeting: readonly Active[]): {
+  readonly modules: ReadonlyMap<string, readonly Section[]>;
+  readonly statuses: ReadonlyMap<string, ConfigurationStatus>;
+} {
+  const statuses = new Map<string, ConfigurationStatus>();
+  const layers: ReadonlyMap<string, readonly Section[]>[] = [];
+  let isBaseFound = false;
+  for (const { id, content } of targeting) {
+    if (content.kind !== "modulesContent") continue;
+    statuses.set(id, isBaseFound ? "Targeted" : "Applied");
+    if (isBaseFound) continue;
+    layers.unshift(content.modules);
+    isBaseFound = !isLayered(content);
+  }
+  const modules = new Map<string, readonly Section[]>();
+  for (const layer of layers)
+    for (const [moduleId, sections] of layer) modules.set(moduleId, [...(modules.get(moduleId) ?? []), ...sections]);
+  return { modules, statuses };
+}

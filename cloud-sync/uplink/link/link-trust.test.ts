@@ -1,0 +1,218 @@
+import { X509Certificate } from "node:crypto";
+import { createServer as createHttps } from "node:https";
+import { type AddressInfo, createServer as createTcp } from "node:net";
+import { createServer as createTls } from "node:tls";
+import { generate, parser } from "mqtt-packet";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { systemClock } from "../../../edge/kernel/clock.ts";
+import { DEVICE, fileOf, keyConfig, outgoing, testLink, uplinkConfig } from "../../../test/support/link-harness.ts";
+import { type RunningHub, runHub } from "../../../test/support/running-hub.ts";
+import { makeAuthority, makeDeviceCertificate, makeServerCertificate } from "../../hub/make-certificate.ts";
+
+// Goal: whoever answers in place of the hub, with whatever certificate or clock, is told as what it is.
+
+const DAY_MS = 86_400_000;
+
+/** A hub that shows a certificate for these names, made at that time; `ca` is its authority. */
+async function hubWith(
+  hosts: readonly string[],
+  madeMs: number,
+  days: number,
+): Promise<{ running: RunningHub; ca: string }> {
+  const authority = await makeAuthority({
+    commonName: "Own authority",
+    days: 9_000,
+    nowMs: Date.now() - 2_000 * DAY_MS,
+  });
+  const { certificate, key } = await makeServerCertificate(authority, { days, nowMs: madeMs }, hosts);
+  return { running: await runHub({ mqtt: { key, cert: certificate } }), ca: authority.certificate };
+}
+
+/** Answers HTTPS with a clock of its own, as the REST side of a hub does. */
+async function timeServer(offsetMs: number): Promise<number> {
+  const { certificate, key } = await makeServerCertificate(
+    await makeAuthority({ commonName: "x", days: 10, nowMs: Date.now() }),
+    { days: 5, nowMs: Date.now() },
+    ["localhost"],
+  );
+  const server = createHttps({ key, cert: certificate }, (_request, response) => {
+    response.setHeader("Date", new Date(Date.now() + offsetMs).toUTCString());
+    response.statusCode = 401;
+    response.end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+describe("certificates of the hub", () => {
+  test("of an unknown authority, then the right one without a restart", async () => {
+    const { running, ca } = await hubWith(["localhost"], Date.now(), 30);
+    const config = keyConfig(running);
+    const link = testLink(config);
+    const error = await link.fail();
+    expect(error).toMatchObject({ code: "UPLINK_CERTIFICATE", retry: "backoff" });
+    expect(error.message).toMatch(
+      /localhost:\d+ is not signed by an authority that this box trusts \(\w+\); issued by Own authority$/,
+    );
+    expect(error.hint).toContain("uplink.ca");
+    const { writeFileSync } = await import("node:fs");
+    writeFileSync(config.caPath ?? "", ca);
+    await (await link.open()).send(outgoing("trusted"));
+  });
+
+  test("for another name", async () => {
+    const { running, ca } = await hubWith(["hub.example"], Date.now(), 30);
+    const error = await testLink(keyConfig(running, { ca })).fail();
+    expect(error).toMatchObject({
+      code: "UPLINK_CERTIFICATE",
+      message: expect.stringMatching(/another name \(DNS:hub\.example\)/),
+    });
+  });
+
+  test("expired: both times are said; by the clock's fault when the hub's clock says so", async () => {
+    const { running, ca } = await hubWith(["localhost"], Date.now() - 40 * DAY_MS, 30);
+    const error = await testLink(keyConfig(running, { ca })).fail();
+    expect(error.code).toBe("UPLINK_CERTIFICATE");
+    expect(error.message).toMatch(
+      /expired: valid from \S+Z to \S+Z, issued by Own authority; this box's clock says \S+Z$/,
+    );
+    const ahead = await testLink(keyConfig(running, { ca }), { httpsPort: await timeServer(-20 * DAY_MS) }).fail();
+    expect(ahead).toMatchObject({ code: "UPLINK_CLOCK", message: expect.stringMatching(/, the hub's says \S+Z$/) });
+    expect(ahead.hint).toContain("NTP");
+  });
+
+  test("not valid yet: this box's clock is behind", async () => {
+    const { running, ca } = await hubWith(["localhost"], Date.now() + 10 * DAY_MS, 30);
+    const error = await testLink(keyConfig(running, { ca })).fail();
+    expect(error).toMatchObject({
+      code: "UPLINK_CLOCK",
+      message: expect.stringMatching(/not valid yet.*valid from.*clock says/),
+    });
+  });
+});
+
+describe("clocks", () => {
+  test("a token that has expired by the hub's clock: cut off, then told with both times, then well", async () => {
+    let offsetMs = 0;
+    const clock = { ...systemClock, nowMs: () => Date.now() + offsetMs };
+    const running = await runHub({ clock });
+    const link = testLink(keyConfig(running), { httpsPort: await timeServer(3 * 3_600_000) });
+    const session = await link.open();
+    offsetMs = 3 * 3_600_000;
+    // The hub looks at the end of tokens when it hears of a client and every half a minute; a new connection shows at once.
+    await session[Symbol.asyncDispose]();
+    const error = await link.fail();
+    expect(error).toMatchObject({ code: "UPLINK_CLOCK", retry: "backoff" });
+    const [hub, box] = [...error.message.matchAll(/\d{4}-\S+Z/g)].map(([text]) => Date.parse(text));
+    expect((hub ?? 0) - (box ?? 0)).toBeGreaterThan(2.9 * 3_600_000);
+    expect(error.hint).toContain("NTP");
+    offsetMs = 0;
+    await (await link.open()).send(outgoing("in time"));
+  });
+
+  test("clocks that differ by a little are mentioned beside another reason", async () => {
+    const running = await runHub();
+    const config = keyConfig(running, { key: Buffer.alloc(32, 1).toString("base64") });
+    const error = await testLink(config, { httpsPort: await timeServer(-600_000) }).fail();
+    expect(error.code).toBe("UPLINK_IDENTITY");
+    expect(error.hint).toMatch(/Besides, the clocks differ/);
+  });
+});
+
+describe("certificates of the box", () => {
+  test.each([
+    [
+      "with another thumbprint",
+      30,
+      0,
+      "UPLINK_IDENTITY",
+      /^The hub does not let this box in: localhost as device box-7 \(certificate\)$/,
+    ],
+    ["that has expired", 10, -20, "UPLINK_IDENTITY", /its certificate expired on \S+Z; this box's clock says/],
+    ["that is not valid yet", 10, 20, "UPLINK_CLOCK", /its certificate begins on \S+Z, but this box's clock says/],
+  ] as const)("%s", async (_what, days, madeInDays, code, message) => {
+    const running = await runHub();
+    const made = await makeDeviceCertificate(undefined, {
+      commonName: DEVICE,
+      days,
+      nowMs: Date.now() + madeInDays * DAY_MS,
+    });
+    running.hub.registry.create(
+      { deviceId: DEVICE },
+      {
+        authentication: {
+          type: "selfSigned",
+          symmetricKey: { primaryKey: null, secondaryKey: null },
+          x509Thumbprint: { primaryThumbprint: "AB".repeat(20), secondaryThumbprint: null },
+        },
+      },
+    );
+    expect(new X509Certificate(made.certificate).subject).toContain(DEVICE);
+    const config = uplinkConfig(
+      {
+        kind: "x509",
+        hostName: `localhost:${running.mqtt.port}`,
+        deviceId: DEVICE,
+        certificatePath: fileOf("box.pem", made.certificate),
+        privateKeyPath: fileOf("box.key", made.key),
+      },
+      { caPath: fileOf("ca.pem", running.ca) },
+    );
+    expect(await testLink(config).fail()).toMatchObject({ code, message: expect.stringMatching(message) });
+  });
+});
+
+describe("what answers in place of a hub", () => {
+  async function serverThat(answer: "silent" | "talks plainly"): Promise<number> {
+    const server = createTcp((socket) => {
+      socket.on("error", () => undefined);
+      if (answer === "talks plainly") socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
+    onTestFinished(() => void server.close());
+    return (server.address() as AddressInfo).port;
+  }
+
+  async function tlsServer(running: RunningHub, returnCode: number | undefined): Promise<number> {
+    const authority = await makeAuthority({ commonName: "x", days: 10, nowMs: Date.now() });
+    const { certificate, key } = await makeServerCertificate(authority, { days: 5, nowMs: Date.now() }, ["localhost"]);
+    const server = createTls({ key, cert: certificate }, (socket) => {
+      socket.on("error", () => undefined);
+      const packets = parser();
+      packets.on("packet", ({ cmd }) => {
+        if (cmd !== "connect" || returnCode === undefined) return;
+        socket.end(generate({ cmd: "connack", returnCode, sessionPresent: false }));
+      });
+      socket.on("data", (bytes) => packets.parse(bytes));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
+    onTestFinished(() => void server.close());
+    caOf.set(running, authority.certificate);
+    return (server.address() as AddressInfo).port;
+  }
+  const caOf = new WeakMap<RunningHub, string>();
+
+  test.each([
+    ["silent", /the connection is made, but the TLS handshake gets no answer$/],
+    ["talks plainly", /does not speak TLS as a hub does/],
+  ] as const)("a server that %s", async (answer, sentence) => {
+    const running = await runHub();
+    const config = keyConfig(running, { port: await serverThat(answer) });
+    const error = await testLink(config, { connectMsMax: 700 }).fail();
+    expect(error).toMatchObject({ code: "UPLINK_UNREACHABLE", message: expect.stringMatching(sentence) });
+  });
+
+  test.each([
+    [undefined, "UPLINK_UNREACHABLE", /the hub does not answer the login$/],
+    [3, "UPLINK_UNREACHABLE", /answers that it is not available just now/],
+    [4, "UPLINK_IDENTITY", /does not let this box in/],
+    [5, "UPLINK_IDENTITY", /does not let this box in/],
+  ] as const)("a login answered with %s", async (returnCode, code, sentence) => {
+    const running = await runHub();
+    const port = await tlsServer(running, returnCode);
+    const config = keyConfig(running, { port, ca: caOf.get(running) ?? "" });
+    const error = await testLink(config, { connectMsMax: 700 }).fail();
+    expect(error).toMatchObject({ code, message: expect.stringMatching(sentence) });
+  });
+});

@@ -1,0 +1,105 @@
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { decodeMessage } from "../../../cloud-sync/contract/frame/message.ts";
+import { UNIT_BYTES } from "../../../cloud-sync/uplink/ports.ts";
+import { systemClock } from "../../../edge/kernel/clock.ts";
+import { createLogger } from "../../../edge/kernel/logging.ts";
+import { LogKeeper } from "../../../edge/log/keep/keeper.ts";
+import { openLog } from "../../../edge/log/log.ts";
+import { HubConsumer, type HubMessage } from "../../support/hub-consumer.ts";
+import { quantile } from "../../support/process-usage.ts";
+import { cellTicks } from "../data/cell-data.ts";
+import { SEED } from "../log-sections/section.ts";
+import { DEVICE, type Row, type SectionOptions, withHub, withUplink } from "./fixture.ts";
+
+const CELLS = 100;
+const TICK_MS = 250;
+const DAY_S = 86_400;
+/** What is asked for: so late at most, for so many units a day at most. */
+const GOALS = [
+  { latencyMs: 5_000, withinMs: 6_000, units: 600_000 },
+  { latencyMs: 55_000, withinMs: 60_000, units: 400_000 },
+];
+
+/**
+ * 100 machines of 100 simulated signals at 1 Hz, in real time through the log, the uplink's module, TLS and the hub, to a
+ * consumer. Units are counted as IoT Hub does, per message and 4 KB begun, of body and properties; latency is from the time
+ * of each reading at its source to the hub's time of enqueueing.
+ */
+export async function cost({ seconds }: SectionOptions): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const goal of GOALS) rows.push(...(await costOf(goal, Math.max(seconds, (goal.latencyMs / 1_000) * 3))));
+  rows.push(["one message a reading", `${(10_000 * DAY_S) / 1e6} M units a day`, "by comparison"]);
+  return rows;
+}
+
+function costOf({ latencyMs, withinMs, units }: (typeof GOALS)[number], seconds: number): Promise<Row[]> {
+  return withHub([DEVICE], async (hub, folder) => {
+    const messages: HubMessage[] = [];
+    await using consumer = new HubConsumer(hub.eventsConnection, (message) => messages.push(message));
+    consumer.start();
+    const log = openLog({ path: join(folder, "bench.db"), clock: systemClock, ownStream: "redmond/edge" });
+    const ending = new AbortController();
+    const keeper = new LogKeeper({ log, clock: systemClock, logger: createLogger({ level: "error", pretty: false }) });
+    const keeping = keeper.run(ending.signal, () => undefined);
+    try {
+      await withUplink(hub, folder, { latencyMs, latencyMsMax: latencyMs }, async () => {
+        const beginMs = Date.now();
+        for (const { nowMs, events } of cellTicks({ machines: CELLS, seed: SEED, startMs: beginMs, tickMs: TICK_MS })) {
+          if (nowMs - beginMs > seconds * 1_000 + latencyMs) break;
+          await delay(Math.max(0, nowMs - Date.now()));
+          void log.append(events);
+        }
+        await delay(latencyMs + 3_000);
+      });
+    } finally {
+      ending.abort();
+      await keeping;
+      log.close();
+    }
+    return rowsOf(messages, { latencyMs, withinMs, units });
+  });
+}
+
+function rowsOf(messages: readonly HubMessage[], { latencyMs, withinMs, units }: (typeof GOALS)[number]): Row[] {
+  const frames = messages
+    .map((message) => ({ message, blocks: decodeMessage(message).blocks.map(({ block }) => [...block.events()]) }))
+    .filter(({ blocks }) => blocks.length > 0)
+    .sort((a, b) => a.message.enqueuedMs - b.message.enqueuedMs);
+  // The first message holds what was there when the uplink came up, the last what was left.
+  const measured = frames.slice(1, -1);
+  const latencies: number[] = [];
+  let charged = 0;
+  let bytes = 0;
+  for (const { message, blocks } of measured) {
+    const size = message.body.length + propertyBytes(message);
+    charged += Math.ceil(size / UNIT_BYTES);
+    bytes += size;
+    for (const event of blocks.flat()) {
+      if (event.type !== "telemetry") continue;
+      for (const { sourceTimestampMs, receivedTimestampMs } of event.data.samples)
+        latencies.push(message.enqueuedMs - (sourceTimestampMs ?? receivedTimestampMs));
+    }
+  }
+  const spanS = ((measured.at(-1)?.message.enqueuedMs ?? 0) - (frames[0]?.message.enqueuedMs ?? 0)) / 1_000;
+  const sorted = Float64Array.from(latencies).sort();
+  const perDay = (charged / spanS) * DAY_S;
+  const name = `${latencyMs / 1_000} s`;
+  return [
+    [
+      `${name}: units a day`,
+      Math.round(perDay).toLocaleString("en"),
+      `asked: ${units.toLocaleString("en")}; ${measured.length} messages in ${spanS.toFixed(0)} s`,
+    ],
+    [
+      `${name}: latency p99`,
+      `${(quantile(sorted, 0.99) / 1_000).toFixed(2)} s`,
+      `asked: ${withinMs / 1_000} s; p50 ${(quantile(sorted, 0.5) / 1_000).toFixed(2)} s; ${(latencies.length / spanS).toFixed(0)} readings/s`,
+    ],
+    [`${name}: bytes a reading`, (bytes / latencies.length).toFixed(2), "properties included"],
+  ];
+}
+
+function propertyBytes({ properties }: HubMessage): number {
+  return Object.entries(properties).reduce((sum, [key, value]) => sum + key.length + String(value).length, 0) + 64;
+}
