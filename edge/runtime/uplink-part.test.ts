@@ -77,6 +77,7 @@ test("P05 uplink: is added, changed and removed in a running collector, whose co
 
   write("");
   await until("the end of the uplink", () => status()?.state === "stopped");
+  await until("it is told", () => applied().length >= 4);
   expect(applied()).toEqual(
     expect.arrayContaining(["uplink was added", "uplink: latencyMs changed; it begins anew", "uplink was removed"]),
   );
