@@ -6,12 +6,18 @@ import { sourceFiles, withoutComments } from "./support/source-tree.ts";
  * not have it. The list grows with the product; an id never leaves it.
  */
 const PROMISED: Readonly<Record<string, string>> = {
+  P01: "a backlog is stuck after a reconnect until a restart",
   P02: "the buffer is lost on a restart",
   P03: "the disk grows and never shrinks",
   P04: "a corrupt store stops the collector, or is thrown away whole",
   P05: "a change of the configuration wipes the buffer",
   P06: "a full buffer never recovers",
   P07: "nobody knows how long an outage the buffer survives",
+  P08: "duplicates after a restart or a reconnect",
+  P09: "the hub's client loses messages without a word",
+  P10: "one poison message blocks for ever",
+  P11: "live data waits behind a backlog of hours",
+  P12: "catching up takes the whole uplink",
   P13: "a subscription dies silently",
   P14: "sessions leak on the machine's server",
   P15: "server limits cut off nodes silently",

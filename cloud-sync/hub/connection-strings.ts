@@ -13,7 +13,11 @@ export interface HubPortsInUse {
  * As Microsoft's device clients take it. Another port than 8883 goes in as a gateway's address, so that tokens and user
  * names keep the hub's plain name; with a certificate clients leave the gateway out, and the port stands beside the name.
  */
-export function deviceConnectionString(entry: RegistryEntry, hostName: string, mqttPort: number): string {
+export function deviceConnectionString(
+  entry: Pick<RegistryEntry, "deviceId" | "moduleId" | "authentication">,
+  hostName: string,
+  mqttPort: number,
+): string {
   const { deviceId, moduleId, authentication } = entry;
   const identity = moduleId === undefined ? `DeviceId=${deviceId}` : `DeviceId=${deviceId};ModuleId=${moduleId}`;
   if (authentication.type !== "sas") {

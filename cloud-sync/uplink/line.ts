@@ -81,12 +81,16 @@ export class Line {
     return undefined;
   }
 
-  /** The session is lost, or was given up; waits before the next attempt when it did not last. */
-  async lost(error: EdgeError, signal: AbortSignal): Promise<void> {
+  /**
+   * The session is lost, or was given up; waits before the next attempt when it did not last.
+   * @param hasPassed something was acknowledged in it
+   */
+  async lost(error: EdgeError, hasPassed: boolean, signal: AbortSignal): Promise<void> {
     const lastedMs = this.#options.clock.monotonicMs() - this.#openedMs;
-    if (lastedMs >= GOOD_SESSION_MS) this.#failed = 0;
+    const isGood = lastedMs >= GOOD_SESSION_MS;
+    if (isGood || hasPassed) this.#failed = 0;
     const known = this.#fail(error);
-    if (known.code === "UPLINK_QUOTA" || this.#failed > 1) await this.#wait(known, signal);
+    if (known.code === "UPLINK_QUOTA" || !isGood) await this.#wait(known, signal);
   }
 
   stop(): void {

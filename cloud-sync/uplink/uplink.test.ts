@@ -215,9 +215,9 @@ type Bench = ReturnType<typeof uplinkBench>;
 
 async function fillBacklog(bench: Bench): Promise<void> {
   const { noiseOf } = await import("../../test/support/events.ts");
-  for (let i = 0; i < 8; i++) {
+  for (let i = 0; i < 24; i++) {
     await bench.clock.advance(60_000);
-    await bench.log.append(noiseOf(`redmond/saw-0${i}`, 60, 100, bench.clock.nowMs()), "now");
+    await bench.log.append(noiseOf(`redmond/saw-${i}`, 60, 100, bench.clock.nowMs()), "now");
     bench.seal();
   }
 }

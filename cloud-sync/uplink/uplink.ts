@@ -142,7 +142,7 @@ export class Uplink implements Component {
       const session = await this.#line.open(signal);
       if (session === undefined) break;
       const error = await this.#serve(session, signal);
-      if (error !== undefined && !signal.aborted) await this.#line.lost(error, signal);
+      if (error !== undefined && !signal.aborted) await this.#line.lost(error, this.#lanes.hasPassed, signal);
     }
     this.#line.stop();
     this.#saveStatus();

@@ -6,6 +6,7 @@ import { browseCommand } from "./commands/browse.ts";
 import { certsCommand } from "./commands/certs.ts";
 import { configCommand } from "./commands/config.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { hubCommand } from "./commands/hub.ts";
 import { logCommand } from "./commands/log.ts";
 import { machinesCommand } from "./commands/machines.ts";
 import { readCommand } from "./commands/read.ts";
@@ -50,6 +51,7 @@ export function createProgram(cli: Cli): Command {
     browseCommand,
     certsCommand,
     logCommand,
+    hubCommand,
     uplinkCommand,
     configCommand,
   ]) {

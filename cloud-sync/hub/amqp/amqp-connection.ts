@@ -67,7 +67,7 @@ export class AmqpConnection {
     this.#shared = shared;
     this.#connection = connection;
     this.#socket = socket;
-    this.#openedMs = shared.hub.clock.nowMs();
+    this.#openedMs = shared.hub.clock.monotonicMs();
     this.#outlet = new Outlet(socket, () => this.#wake());
     this.#cbs = new RequestLinks((request) => this.#putToken(request));
     this.#management = new RequestLinks((request) => managementAnswer(shared.hub, request));
@@ -79,7 +79,11 @@ export class AmqpConnection {
     connection.on("session_open", () => {
       if (++this.#sessions > SESSIONS_MAX) void this.close(`more than ${SESSIONS_MAX} sessions on one connection`);
     });
-    connection.on("session_close", () => this.#sessions--);
+    connection.on("session_close", ({ session }: EventContext) => {
+      this.#sessions--;
+      // Nothing is said of its links by themselves.
+      for (const link of [...this.#held.keys()]) if (link.session === session) this.#ended(link);
+    });
     connection.on("sender_draining", ({ sender }: EventContext) => this.#drain(sender as ServerSender));
     // Behind rhea's own listener: whatever a client sent may have given credit or room in the session's window.
     socket.on("data", () => {
@@ -107,15 +111,15 @@ export class AmqpConnection {
 
   /** Closes links whose token ran out, and a connection that never showed one. */
   sweep(): void {
-    const nowMs = this.#shared.hub.clock.nowMs();
-    if (this.#claims.empty && nowMs - this.#openedMs > UNPROVED_MS_MAX) {
+    const { clock } = this.#shared.hub;
+    if (this.#claims.empty && clock.monotonicMs() - this.#openedMs > UNPROVED_MS_MAX) {
       void this.close(`no token within ${UNPROVED_MS_MAX / 1000} s`);
       return;
     }
     for (const { path, link } of this.#held.values()) {
       if (path === undefined) continue;
       try {
-        this.#claims.demand(path, "ServiceConnect", nowMs);
+        this.#claims.demand(path, "ServiceConnect", clock.nowMs());
       } catch (error) {
         link.close(conditionOf(error));
         this.#ended(link);

@@ -2,14 +2,16 @@ import { connect, type Socket } from "node:net";
 import fc from "fast-check";
 import rhea from "rhea";
 import { expect, onTestFinished, test } from "vitest";
+import { systemClock } from "../../../edge/kernel/clock.ts";
 import { appendEvents, startAmqpHub } from "../../../test/support/amqp-hub.ts";
 import { tempFolder } from "../../../test/support/temp-folder.ts";
 import { until } from "../../../test/support/until.ts";
 import type { Hub } from "../ports.ts";
+import { startAmqp } from "./start-amqp.ts";
 
 const AMQP = Buffer.from([0x41, 0x4d, 0x51, 0x50, 0, 1, 0, 0]);
 const OPEN = frame("005310c00901a1067374726f6c6c", 0);
-const BEGIN = frame("005311c00b0440435270005270005270", 0);
+const BEGIN = frame("005311c00704404352705270", 0);
 
 /** A frame of the AMQP type with this performative. */
 function frame(performative: string, channel: number): Buffer {
@@ -125,6 +127,54 @@ test("credit that a client takes back is given back, when there is nothing to se
   await new Promise((resolve) => setTimeout(resolve, 50));
   receiver.drain_credit();
   await until("the credit that was left", () => drained === 2);
+});
+
+test("a client that ends its session, or just goes, frees the partition that it owned", async () => {
+  const { hub, front } = await startAmqpHub(tempFolder());
+  await appendEvents(hub, 1, { partition: 0 });
+  const own = async (level: number) => {
+    const connection = rawClient(hub, front.plainPort ?? 0);
+    const session = connection.create_session();
+    session.open();
+    const receiver = session.open_receiver({
+      source: "shop/ConsumerGroups/$Default/Partitions/0",
+      properties: { "com.microsoft:epoch": rhea.types.wrap_long(level) },
+    });
+    const outcome = await new Promise<string>((resolve) => {
+      receiver.once("message", () => resolve("let in"));
+      receiver.once("receiver_error", () =>
+        resolve(String(receiver.error && "condition" in receiver.error && receiver.error.condition)),
+      );
+    });
+    return { connection, session, outcome };
+  };
+  const nine = await own(9);
+  expect([nine.outcome, (await own(8)).outcome]).toEqual(["let in", "amqp:link:stolen"]);
+  nine.session.close();
+  await new Promise<void>((resolve) => nine.session.once("session_close", () => resolve()));
+  const eight = await own(8);
+  expect(eight.outcome).toBe("let in");
+  (eight.connection as unknown as { socket: Socket }).socket.destroy();
+  let seven = await own(7);
+  for (let tries = 0; seven.outcome !== "let in" && tries < 50; tries++) seven = await own(7);
+  expect(seven.outcome).toBe("let in");
+});
+
+test("a client that shows no token is sent away after a minute, also when it never says anything", async () => {
+  const clock = { ...systemClock, offsetMs: 0, monotonicMs: () => performance.now() + clock.offsetMs };
+  const { hub } = await startAmqpHub(tempFolder());
+  const front = await startAmqp({ ...hub, clock }, { host: "127.0.0.1", plain: { port: 0 } });
+  onTestFinished(() => front.close());
+  const port = front.plainPort ?? 0;
+  const proved = rawClient(hub, port);
+  await new Promise<void>((resolve) => proved.once("connection_open", () => resolve()));
+  const silent = await offer(port, Buffer.alloc(0));
+  const talking = await offer(port, Buffer.concat([AMQP, OPEN, BEGIN]));
+  await new Promise((resolve) => setTimeout(resolve, 1_200));
+  expect([silent.closed, talking.closed]).toEqual([false, false]);
+  clock.offsetMs = 61_000;
+  await until("both are cut off", () => silent.closed && talking.closed);
+  expect(proved.is_open()).toBe(true);
 });
 
 test("what is neither ours nor for this side is refused by name", async () => {

@@ -79,7 +79,7 @@ test("a producer is told nothing before the disk has its events; while the disk 
   let asked = 0;
   const slow = withEvents(hub, {
     async append(event) {
-      if (++asked === 1) throw new HubError("ThrottleBacklogLimitExceeded", "the disk is behind");
+      if (++asked <= 2) throw new HubError("ThrottleBacklogLimitExceeded", "the disk is behind");
       await gate;
       return hub.events.append(event);
     },
@@ -89,11 +89,14 @@ test("a producer is told nothing before the disk has its events; while the disk 
   const text = amqp.connectionString().replace(`:${amqp.front.plainPort}/`, `:${front.plainPort}/`);
   const client = new EventHubProducerClient(text, { retryOptions: IMPATIENT });
   onTestFinished(() => client.close());
+  const once = new EventHubProducerClient(text, { retryOptions: { ...IMPATIENT, maxRetries: 0 } });
+  onTestFinished(() => once.close());
+  await expect(once.sendBatch([{ body: 0 }])).rejects.toMatchObject({ code: "ServerBusyError", retryable: true });
   let told = false;
   const sent = client.sendBatch([{ body: 1 }], { partitionId: "3" }).then(() => {
     told = true;
   });
-  await until("it comes again", () => asked === 2);
+  await until("it comes again", () => asked === 3);
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(told).toBe(false);
   release();

@@ -1,9 +1,10 @@
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { createServer } from "node:https";
+import { Agent, createServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { Client, Message } from "azure-iot-device";
-import { Mqtt } from "azure-iot-device-mqtt";
+import { Mqtt, MqttWs } from "azure-iot-device-mqtt";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createWebSocketStream, WebSocket } from "ws";
 import { ManualClock } from "../../../test/support/manual-clock.ts";
@@ -57,6 +58,23 @@ describe("X.509", () => {
     const password = Buffer.from(signSas(`${HOST}/devices/${deviceId}`, "AAAA", Date.now() + 60_000));
     const refused = await client.connect({ ...connectPacket(running.hub, { deviceId }), password });
     expect(refused.returnCode).toBe(5);
+  });
+
+  test.each(["TLSv1.2", "TLSv1.3"] as const)("it is known again when a %s session is resumed", async (version) => {
+    const running = await runHub();
+    const own = await makeDeviceCertificate(undefined, { commonName: "whoever", days: 1, nowMs: Date.now() });
+    const thumbprint = new X509Certificate(own.certificate).fingerprint256;
+    running.hub.registry.create({ deviceId }, byCertificate("selfSigned", thumbprint));
+    const options = { cert: own.certificate, key: own.key, maxVersion: version };
+    const packet = { ...connectPacket(running.hub, { deviceId }), password: Buffer.alloc(0) };
+    const first = await rawMqtt(running, options);
+    const sessions: Buffer[] = [];
+    first.stream.on("session", (session: Buffer) => sessions.push(session));
+    expect((await first.connect(packet)).returnCode).toBe(0);
+    const session = await until("a session", () => sessions.at(-1) ?? (first.stream as TLSSocket).getSession());
+    const second = await rawMqtt(running, { ...options, session });
+    expect((second.stream as TLSSocket).isSessionReused()).toBe(true);
+    expect((await second.connect(packet)).returnCode).toBe(0);
   });
 
   test("a certificate of a known authority must bear the device's name", async () => {
@@ -149,15 +167,40 @@ describe("tokens", () => {
   });
 });
 
-test("MQTT over WebSocket, mounted on an HTTPS server", async () => {
-  const running = await runHub();
-  running.hub.registry.create({ deviceId }, {});
+/** An HTTPS server with the front's WebSocket on it. */
+async function mountedPort(running: RunningHub): Promise<number> {
   const { cert, key } = await hubCertificates(running.folder, HOST, running.hub.clock);
-  const server = createServer({ cert, key });
+  const server = createServer({ cert, key, requestCert: true, rejectUnauthorized: false });
   server.on("upgrade", (request, socket, head) => running.mqtt.handleUpgrade(request, socket, head));
   await once(server.listen(0, "127.0.0.1"), "listening");
   onTestFinished(() => void server.close());
-  const url = `wss://${HOST}:${(server.address() as AddressInfo).port}/$iothub/websocket?iothub-no-client-cert=true`;
+  return (server.address() as AddressInfo).port;
+}
+
+test("the SDK's MqttWs, led to another port than 443", async () => {
+  const running = await runHub();
+  running.hub.registry.create({ deviceId }, {});
+  const port = await mountedPort(running);
+  const agent = new Agent();
+  agent.createConnection = (options) => connect({ ...(options as ConnectionOptions), host: "127.0.0.1", port });
+  const key = running.hub.registry.get({ deviceId })?.authentication.symmetricKey.primaryKey;
+  const client = Client.fromConnectionString(`HostName=${HOST};DeviceId=${deviceId};SharedAccessKey=${key}`, MqttWs);
+  client.on("error", () => undefined);
+  onTestFinished(() => void client.close().catch(() => undefined));
+  const options = { ca: running.ca, mqtt: { webSocketAgent: agent } };
+  await client.setOptions(options as Parameters<Client["setOptions"]>[0]);
+  await client.sendEvent(new Message("over a web socket"));
+  expect(eventsOf(running.hub)).toMatchObject([{ source: { deviceId }, body: Buffer.from("over a web socket") }]);
+});
+
+test("MQTT over WebSocket: large packets, and its end; another path is not found", async () => {
+  const running = await runHub();
+  running.hub.registry.create({ deviceId }, {});
+  const port = await mountedPort(running);
+  const lost = new WebSocket(`wss://127.0.0.1:${port}/elsewhere`, ["mqtt"], { ca: running.ca });
+  const [error] = (await once(lost, "error")) as [Error];
+  expect(error.message).toMatch(/404/);
+  const url = `wss://${HOST}:${port}/$iothub/websocket?iothub-no-client-cert=true`;
   const webSocket = new WebSocket(url, ["mqtt"], {
     ca: running.ca,
     lookup: (_host, _options, done) => done(null, [{ address: "127.0.0.1", family: 4 }]),

@@ -71,15 +71,18 @@ export class MqttConnection implements Outlet {
     try {
       for await (const piece of this.#options.stream.iterator({ destroyOnReturn: false })) {
         for (const frame of this.#splitter.split(piece as Buffer)) {
+          // What was on its way when the hub closed the connection is not taken: nobody could tell its sender.
+          if (this.#ended.signal.aborted) return;
           await this.#handle(this.#parse(frame));
-          if (this.#ended.signal.aborted) return;
           if (this.#options.stream.writableNeedDrain) await this.#drained();
-          if (this.#ended.signal.aborted) return;
         }
       }
       this.close("the client ended it");
     } catch (error) {
       this.close(error instanceof Error ? error.message : String(error));
+    } finally {
+      // Unread bytes would turn the end into a reset, which clients take for another fault.
+      this.#options.stream.resume();
     }
   }
 
@@ -100,8 +103,6 @@ export class MqttConnection implements Outlet {
     const { stream } = this.#options;
     this.#flush();
     stream.end();
-    // Unread bytes would turn the end into a reset, which clients take for another fault.
-    stream.resume();
     setTimeout(() => stream.destroy(), LINGER_MS).unref();
   }
 

@@ -115,6 +115,21 @@ test("the newest connection of an identity wins; what the older had not acknowle
   expect(running.hub.commands.feedback(9)).toMatchObject([{ record: { description: "Success" } }]);
 });
 
+test("what a closed connection still sends is not taken", async () => {
+  const running = await runHub();
+  const client = await rawDevice(running, deviceId);
+  for (let n = 1; n <= 50; n++) client.publish(EVENTS, Buffer.alloc(1_000), { messageId: n });
+  running.hub.registry.update({ deviceId }, { status: "disabled" });
+  await client.closed();
+  const stored = eventsOf(running.hub).length;
+  expect(client.packets.length).toBeLessThanOrEqual(stored);
+  client.publish(EVENTS, "late", { messageId: 60 });
+  const neighbour = await rawDevice(running, "neighbour");
+  neighbour.publish("devices/neighbour/messages/events/", "x", { messageId: 1 });
+  await neighbour.next("puback");
+  expect(eventsOf(running.hub)).toHaveLength(stored + 1);
+});
+
 test("a session that lasts keeps its subscriptions and what was not acknowledged; a clean one forgets", async () => {
   const first = await runHub();
   const client = await rawDevice(first, deviceId, { clean: false });
@@ -180,6 +195,20 @@ test("who sends faster than its edition allows is slowed in order, then dropped;
   // Another day.
   clock.jumpWall(86_400_000);
   expect(running.hub.meter.admit({ deviceId }, 1).verdict).toBe("now");
+});
+
+test("who sends more than is taken is held back by its own socket, and nobody else by it", async () => {
+  const clock = new ManualClock();
+  const running = await runHub({ clock, limits: { edition: "S1", units: 1 } });
+  const client = await rawDevice(running, deviceId);
+  const sentBytes = 60 << 20;
+  for (let n = 1; n <= 300; n++) client.publish(EVENTS, Buffer.alloc(sentBytes / 300), { messageId: n });
+  await until("what is allowed now", () => eventsOf(running.hub).length === 100);
+  const neighbour = await rawDevice(running, "neighbour");
+  // 20 MB were taken; of the rest the kernel holds some, the hub one packet, the sender all else.
+  expect(client.stream.writableLength).toBeGreaterThan(20 << 20);
+  neighbour.send({ cmd: "pingreq" });
+  await neighbour.next("pingresp");
 });
 
 test("a client that does not read what it is sent does not fill the hub's memory", async () => {

@@ -23,9 +23,10 @@ export interface DatabaseOptions {
  * @throws HubError ServiceUnavailable when the file is another program's, a newer hub's, or in use
  */
 export function openDatabase({ path, kind, pageBytes, cacheKib, checkpointPages }: DatabaseOptions): Database.Database {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const database = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+  let database: Database.Database | undefined;
   try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    database = new Database(path, { timeout: BUSY_TIMEOUT_MS });
     const applicationId = database.pragma("application_id", { simple: true });
     const isEmpty = database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
     if (!isEmpty && applicationId !== APPLICATION_ID) throw new Error("it is a SQLite file, but not a hub's");
@@ -37,10 +38,10 @@ export function openDatabase({ path, kind, pageBytes, cacheKib, checkpointPages 
     database.pragma(`cache_size = -${cacheKib}`);
     database.pragma(`wal_autocheckpoint = ${checkpointPages}`);
     database.pragma(`journal_size_limit = ${checkpointPages * pageBytes * 2}`);
-    database.transaction(() => migrate(database, kind)).immediate();
+    migrate(database, kind);
     return database;
   } catch (error) {
-    database.close();
+    database?.close();
     const why = error instanceof Error ? error.message : String(error);
     throw new HubError("ServiceUnavailable", `the hub's file ${path} can't be used: ${why}`, { cause: error });
   }
@@ -55,11 +56,17 @@ function migrate(database: Database.Database, kind: string): void {
   const version = database.pragma("user_version", { simple: true }) as number;
   const newest = steps.at(-1)?.version ?? 0;
   if (version > newest) throw new Error(`its version is ${version}, this hub knows versions up to ${newest}`);
-  for (const step of steps.filter((each) => each.version > version)) {
-    database.exec(readFileSync(step.path, "utf8"));
-    database.pragma(`user_version = ${step.version}`);
-  }
-  database.pragma(`application_id = ${APPLICATION_ID}`);
+  const missing = steps.filter((each) => each.version > version);
+  if (missing.length === 0) return;
+  database
+    .transaction(() => {
+      for (const step of missing) {
+        database.exec(readFileSync(step.path, "utf8"));
+        database.pragma(`user_version = ${step.version}`);
+      }
+      database.pragma(`application_id = ${APPLICATION_ID}`);
+    })
+    .immediate();
 }
 
 /** Of the file, made when it is asked for first. */

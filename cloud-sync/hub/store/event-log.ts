@@ -15,8 +15,10 @@ const GATHER_MS = 1;
 const GATHER_BYTES_MAX = 1 << 20;
 /** One transaction is no larger than about this: the write-ahead log and the wait of its first event stay bounded. */
 const COMMIT_BYTES_MAX = 8 << 20;
-/** What one step of retention takes away at most, so that no commit waits long behind it. */
-const RETENTION_STEP_EVENTS = 256;
+/** What one step of retention takes away, so that no commit waits long behind it; and how many steps are taken at a time. */
+const RETENTION_STEP_EVENTS_MIN = 16;
+const RETENTION_STEP_EVENTS_MAX = 1_024;
+const RETENTION_STEPS_MAX = 8;
 /** Enough for a message of 4 KB and its properties without an overflow page. */
 const PAGE_BYTES = 16_384;
 const CACHE_KIB = 32_768;
@@ -134,8 +136,8 @@ export class SqliteEventLog implements HubEventLog {
     const byAge = this.#clock.nowMs() - this.#retention.ageMsMax;
     let removed = 0;
     for (const table of this.#tables) {
-      if ((table.firstEnqueuedMs() ?? byAge) < byAge) removed += table.removeOldest(RETENTION_STEP_EVENTS, byAge);
-      if (removed >= RETENTION_STEP_EVENTS) return true;
+      if ((table.firstEnqueuedMs() ?? byAge) < byAge) removed += table.removeOldest(RETENTION_STEP_EVENTS_MAX, byAge);
+      if (removed >= RETENTION_STEP_EVENTS_MAX) return true;
     }
     return this.#retainBytes() || removed > 0;
   }
@@ -221,11 +223,20 @@ export class SqliteEventLog implements HubEventLog {
     return (key === undefined ? this.#roundRobin++ : hashOf(key)) % this.partitions;
   }
 
+  /** As many steps as what was committed needs, whatever the sizes of the events that go are. Gives whether there is more to do. */
   #retainBytes(): boolean {
-    if (this.usedBytes() <= this.#retention.bytesMax) return false;
-    const oldest = this.#tables
-      .map((table) => ({ table, ms: table.firstEnqueuedMs() ?? Number.POSITIVE_INFINITY }))
-      .reduce((a, b) => (b.ms < a.ms ? b : a));
-    return oldest.table.removeOldest(RETENTION_STEP_EVENTS, Number.POSITIVE_INFINITY) > 0;
+    for (let step = 0; step < RETENTION_STEPS_MAX; step++) {
+      const usedBytes = this.usedBytes();
+      const overBytes = usedBytes - this.#retention.bytesMax;
+      if (overBytes <= 0) return false;
+      const events = this.#tables.reduce((sum, table) => sum + table.count(), 0);
+      const count = Math.ceil((overBytes * events) / usedBytes);
+      const oldest = this.#tables
+        .map((table) => ({ table, ms: table.firstEnqueuedMs() ?? Number.POSITIVE_INFINITY }))
+        .reduce((a, b) => (b.ms < a.ms ? b : a));
+      const most = Math.min(RETENTION_STEP_EVENTS_MAX, Math.max(RETENTION_STEP_EVENTS_MIN, count));
+      if (oldest.table.removeOldest(most, Number.POSITIVE_INFINITY) === 0) return false;
+    }
+    return true;
   }
 }

@@ -136,6 +136,10 @@ export class PartitionTable {
     return low;
   }
 
+  count(): number {
+    return this.#next - this.#begin;
+  }
+
   firstEnqueuedMs(): number | undefined {
     return this.#enqueuedAt.get(this.#begin);
   }

@@ -40,6 +40,7 @@ interface Activity {
 export class SqliteRegistry implements Registry {
   readonly #deps: RegistryDeps;
   readonly #table: IdentityTable;
+  #devices: number;
   readonly #listeners = new Set<Parameters<Registry["onChanged"]>[0]>();
   /** Times of connections wait here until `saveActivity`: bounded by the identities there are. */
   readonly #activity = new Map<string, Activity>();
@@ -47,6 +48,8 @@ export class SqliteRegistry implements Registry {
   constructor(deps: RegistryDeps) {
     this.#deps = deps;
     this.#table = new IdentityTable(deps.database);
+    const { enabled, disabled } = this.#table.counts();
+    this.#devices = enabled + disabled;
   }
 
   get(identity: Identity): RegistryEntry | undefined {
@@ -70,6 +73,7 @@ export class SqliteRegistry implements Registry {
   create(identity: Identity, write: RegistryWrite): RegistryEntry {
     checkIdentity(identity);
     const created = this.#deps.database.transaction(() => this.#create(identity, write)).immediate();
+    if (identity.moduleId === undefined) this.#devices++;
     for (const entry of created) this.#tell(entry, entry, "created");
     return this.#entryOf(created[0] as StoredEntry);
   }
@@ -105,6 +109,7 @@ export class SqliteRegistry implements Registry {
         return [old, ...modules];
       })
       .immediate();
+    if (identity.moduleId === undefined) this.#devices--;
     for (const entry of removed) {
       this.#activity.delete(keyOf(entry));
       this.#tell(entry, undefined, "removed");
@@ -151,8 +156,7 @@ export class SqliteRegistry implements Registry {
     const existing = this.#table.get(identity);
     if (moduleId === undefined) {
       if (existing !== undefined) throw new HubError("DeviceAlreadyExists", `device ${deviceId} is registered already`);
-      const { enabled, disabled } = this.#table.counts();
-      if (enabled + disabled >= DEVICES_MAX) throw new HubError("QuotaExceeded", `a hub has ${DEVICES_MAX} devices`);
+      if (this.#devices >= DEVICES_MAX) throw new HubError("QuotaExceeded", `a hub has ${DEVICES_MAX} devices`);
     } else {
       if (this.#table.get({ deviceId }) === undefined) throw notFound({ deviceId });
       if (existing !== undefined) {

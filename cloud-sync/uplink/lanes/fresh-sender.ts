@@ -37,22 +37,35 @@ export class FreshSender {
 
   /** For the life of a session. @throws EdgeError of the log */
   async run(signal: AbortSignal): Promise<void> {
-    this.#leaveBacklog();
+    this.#leaveSealed();
     while (!signal.aborted) {
       if (await this.#hand(signal)) await this.#step(signal);
       await this.#untilNext(signal);
-      this.#leaveBacklog();
+      if (!signal.aborted) this.#leaveSealed();
     }
   }
 
-  /** What has waited for long is left to the backlog, so that what is new is not behind it. */
-  #leaveBacklog(): void {
-    const { log, clock, limits, budget } = this.#deps;
+  /** Blocks that begin behind the cursor need not be encoded again, and thinned ones can only be told by their roll-ups. */
+  #leaveSealed(): void {
+    const { log, limits } = this.#deps;
     this.#position ??= this.#cursor.backlogEnd ?? this.#cursor.whole;
+    const after = this.#position;
+    const blocks = log.readBlocks(after, { limitBytes: limits.sliceBytes });
+    if (!blocks.some(({ bytes, firstOffset }) => bytes === undefined || firstOffset > after)) {
+      this.#leaveBacklog(after);
+      return;
+    }
+    this.#position = log.head();
+    this.#cursor.openBacklog(this.#position);
+  }
+
+  /** What has waited for long is left to the backlog, so that what is new is not behind it. */
+  #leaveBacklog(after: number): void {
+    const { log, clock, limits, budget } = this.#deps;
     const head = log.head();
     const end = head - limits.freshEvents;
-    if (end <= this.#position || this.#cursor.ahead.count >= AHEAD_MAX) return;
-    const [oldest] = log.readAfter(this.#position, { limitEvents: 1 });
+    if (end <= after || this.#cursor.ahead.count >= AHEAD_MAX) return;
+    const [oldest] = log.readAfter(after, { limitEvents: 1 });
     const staleAfterMs = limits.staleAfterMs + 3 * budget.gatherMs;
     if (oldest === undefined || clock.nowMs() - oldest.timeMs < staleAfterMs) return;
     this.#cursor.openBacklog(end);

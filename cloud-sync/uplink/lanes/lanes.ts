@@ -33,12 +33,13 @@ export class Lanes {
   readonly #backlog: BacklogSender;
   readonly #resend: ResendSender;
   readonly #epoch: EpochWatch;
+  readonly #line = new SharedLine();
   #isLoaded = false;
 
   constructor({ deps, windowMessages, window, phase }: LanesOptions) {
     this.#deps = deps;
     const { clock, limits } = deps;
-    const line = new SharedLine();
+    const line = this.#line;
     const windowOf = (messagesMax: number): Window =>
       new Window({ ...window, clock, line, messagesMax, bytesMax: limits.windowBytesMax });
     const fresh = windowOf(Math.max(FRESH_MESSAGES_MIN, Math.floor(windowMessages / FRESH_SHARE)));
@@ -56,6 +57,11 @@ export class Lanes {
   attach(session: HubSession): void {
     for (const window of this.#windows) window.attach(session);
     for (const window of this.#windows) window.begin();
+  }
+
+  /** Whether anything was acknowledged in this session. */
+  get hasPassed(): boolean {
+    return this.#line.hasPassed;
   }
 
   detach(): void {

@@ -20,6 +20,8 @@ export class PriorityLane {
   /** Offsets that were acknowledged out of turn. */
   readonly #done = new Set<number>();
   #position: number | undefined;
+  /** Up to here the newest were sent out of turn. */
+  #newestTo = 0;
   #saved = 0;
   #savedMs = 0;
   #waitingEvents = 0;
@@ -48,6 +50,7 @@ export class PriorityLane {
     this.#position = undefined;
     this.#sequence.forget();
     this.#done.clear();
+    this.#newestTo = 0;
     this.#waitingEvents = 0;
   }
 
@@ -109,9 +112,11 @@ export class PriorityLane {
   /** When so much waits that the office would look at the past for long: the present first, out of turn. */
   async #newestFirst(signal: AbortSignal): Promise<void> {
     const { log, limits } = this.#deps;
-    const position = this.#position ?? 0;
+    // Once an outage: what was made of it is sent again as it is.
+    const position = Math.max(this.#position ?? 0, this.#newestTo);
     const most = limits.newestFirstEvents;
     if (log.readAfter(position, { limitEvents: most + 1, types: TYPES }).length <= most) return;
+    this.#newestTo = log.head();
     const newest = new Map<number, StoredEvent>();
     for (const event of this.#lastEvents(position, most)) newest.set(event.offset, event);
     for (const { machineId } of log.streams()) {

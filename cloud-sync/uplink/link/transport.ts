@@ -25,6 +25,20 @@ export type LinkTransport = InstanceType<Sdk["Mqtt"]> & {
 };
 export type LinkTransportClass = new (provider: AuthenticationProvider) => LinkTransport;
 
+interface Publisher {
+  publish(topic: string, payload: unknown, options: object, done?: (error?: Error, result?: unknown) => void): void;
+}
+
+/**
+ * What is published comes back with its acknowledgement, body and all, and the SDK writes it as JSON for a debug log that is
+ * off: as a list of numbers, which takes 3.5 ms and several MB for 200 KB.
+ */
+function forgetPackets(transport: object): void {
+  const { _mqtt: base } = transport as { _mqtt: Publisher };
+  const publish = base.publish.bind(base);
+  base.publish = (topic, payload, options, done) => publish(topic, payload, options, (error) => done?.(error, {}));
+}
+
 /** The SDK's own MQTT transport with eyes: it shows its sockets, hears every method, and takes a port for WebSockets. */
 export function transportClass({ Mqtt }: Sdk, hooks: TransportHooks): LinkTransportClass {
   return class WatchedMqtt extends Mqtt {
@@ -32,6 +46,7 @@ export function transportClass({ Mqtt }: Sdk, hooks: TransportHooks): LinkTransp
 
     constructor(provider: AuthenticationProvider) {
       super(provider);
+      forgetPackets(this);
       hooks.wire.watch(this);
       hooks.made(this);
     }
