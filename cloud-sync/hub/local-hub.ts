@@ -1,5 +1,5 @@
 import type { Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, isIPv6 } from "node:net";
 import { join, resolve } from "node:path";
 import type { Clock } from "../../edge/kernel/clock.ts";
 import { EdgeError, messageOf } from "../../edge/kernel/errors.ts";
@@ -88,13 +88,16 @@ export async function startLocalHub(options: LocalHubOptions): Promise<LocalHub>
       amqp.renewCertificate(renewed);
     });
     stack.defer(() => renewing.abort());
+    // Nobody can connect to "every address": what the hub is called will do.
+    const isWildcard = host === "0.0.0.0" || host === "::";
+    const shown = isWildcard ? hub.hostName : isIPv6(host) ? `[${host}]` : host;
     const addresses: HubAddresses = {
       hostName: hub.hostName,
       hubName: hub.hubName,
-      mqtt: `mqtts://${host}:${mqtt.port}`,
-      https: `https://${host}:${portOf(rest.server)}`,
-      amqp: amqp.port === undefined ? null : `amqps://${host}:${amqp.port}`,
-      amqpPlain: amqp.plainPort === undefined ? null : `amqp://${host}:${amqp.plainPort}`,
+      mqtt: `mqtts://${shown}:${mqtt.port}`,
+      https: `https://${shown}:${portOf(rest.server)}`,
+      amqp: amqp.port === undefined ? null : `amqps://${shown}:${amqp.port}`,
+      amqpPlain: amqp.plainPort === undefined ? null : `amqp://${shown}:${amqp.plainPort}`,
       workload: workload?.uri ?? null,
       ca: join(folder, "ca.pem"),
       connections: connectionsPath(folder),
