@@ -5,6 +5,8 @@ const DAY_MS = 86_400_000;
 const PRIORITY_SHARE = 0.05;
 /** Part of a message that the last units may be off by. */
 const MARGIN_UNITS = 0.5;
+/** A window may take so much more than the ones before. */
+const WINDOW_ROOM = 1.25;
 /** Fresh frames cost about as if each began with so many milliseconds more: what a frame costs however short it is. */
 const OVERHEAD_MS = 5_600;
 /** Weight of the newest frame in the averages. */
@@ -58,7 +60,8 @@ export class Budget {
       const unitsPerMs = this.#leftUnits(nowMs, usedUnits) / restOfDayMs(nowMs);
       const fixed = (this.#bytesPerMs * OVERHEAD_MS) / UNIT_BYTES + MARGIN_UNITS * this.#messages;
       const spare = unitsPerMs - this.#bytesPerMs / UNIT_BYTES;
-      wantedMs = spare <= 0 ? latencyMsMax : fixed / spare;
+      // However little is in it, a message takes a unit.
+      wantedMs = spare <= 0 ? latencyMsMax : Math.max(fixed / spare, this.#messages / unitsPerMs);
     }
     const steppedMs = Math.min(this.#gatherMs * STEP_FACTOR, Math.max(this.#gatherMs / STEP_FACTOR, wantedMs));
     this.#gatherMs = Math.min(latencyMsMax, Math.max(latencyMs, steppedMs));
@@ -70,17 +73,19 @@ export class Budget {
     return unitsPerDayMax - usedUnits - unitsPerDayMax * PRIORITY_SHARE * (restOfDayMs(nowMs) / DAY_MS);
   }
 
-  /** Whether telemetry may still go today. */
+  /** Whether another window of fresh events may still go today. */
   hasUnits(nowMs: number, usedUnits: number): boolean {
     const { unitsPerDayMax } = this.#options;
-    return unitsPerDayMax === undefined || this.#leftUnits(nowMs, usedUnits) >= 1;
+    const wanted = Math.ceil(WINDOW_ROOM * this.#unitsPerWindow()) + 1;
+    return unitsPerDayMax === undefined || this.#leftUnits(nowMs, usedUnits) >= wanted;
   }
 
   /** How long a backlog's frame of so many units has to wait so that the day's units last; 0 without a budget. */
   backlogWaitMs(nowMs: number, usedUnits: number, units: number): number {
     if (this.#options.unitsPerDayMax === undefined) return 0;
     const live = this.#gatherMs === 0 ? 0 : this.#unitsPerWindow() / this.#gatherMs;
-    const perMs = this.#leftUnits(nowMs, usedUnits) / restOfDayMs(nowMs) - live;
+    const left = this.#leftUnits(nowMs, usedUnits);
+    const perMs = left < units + WINDOW_ROOM * this.#unitsPerWindow() + 1 ? 0 : left / restOfDayMs(nowMs) - live;
     if (Number.isNaN(this.#backlogMs) || nowMs < this.#backlogMs) this.#backlogMs = nowMs;
     if (perMs <= 0) return restOfDayMs(nowMs);
     this.#backlogUnits = Math.min(units, this.#backlogUnits + perMs * (nowMs - this.#backlogMs));
@@ -91,7 +96,8 @@ export class Budget {
   }
 
   #unitsPerWindow(): number {
-    return (this.#bytesPerMs * (this.#gatherMs + OVERHEAD_MS)) / UNIT_BYTES + MARGIN_UNITS * this.#messages;
+    const bytes = this.#bytesPerMs * (this.#gatherMs + OVERHEAD_MS);
+    return Math.max(this.#messages, bytes / UNIT_BYTES + MARGIN_UNITS * this.#messages);
   }
 }
 

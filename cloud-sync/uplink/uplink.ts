@@ -23,6 +23,9 @@ const LOOK_MS = 500;
 const STATUS_MS = 1_000;
 /** After an error of the log, before it is read again. */
 const LOG_PAUSE_MS = 1_000;
+/** Sessions that end so soon, one after the other: the hub may be throttling by hanging up. */
+const SHORT_SESSION_MS = 5_000;
+const SHORT_SESSIONS = 3;
 /** A session that is given up may take so long to close. */
 const CLOSE_MS_MAX = 3_000;
 
@@ -53,6 +56,7 @@ export class Uplink implements Component {
   readonly #logFailures: FailureLog;
   readonly #retrying = new Set<number>();
   #session: HubSession | undefined;
+  #shortSessions = 0;
   #giveUp: ((error: EdgeError) => void) | undefined;
 
   constructor(options: UplinkOptions) {
@@ -141,7 +145,11 @@ export class Uplink implements Component {
     while (!signal.aborted) {
       const session = await this.#line.open(signal);
       if (session === undefined) break;
+      const openedMs = this.#options.clock.monotonicMs();
       const error = await this.#serve(session, signal);
+      const isShort = this.#options.clock.monotonicMs() - openedMs < SHORT_SESSION_MS;
+      this.#shortSessions = isShort ? this.#shortSessions + 1 : 0;
+      if (this.#shortSessions >= SHORT_SESSIONS) this.#pace.throttled();
       if (error !== undefined && !signal.aborted) await this.#line.lost(error, this.#lanes.hasPassed, signal);
     }
     this.#line.stop();

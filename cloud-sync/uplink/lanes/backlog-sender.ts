@@ -1,5 +1,6 @@
 import type { StoredBlock } from "../../../edge/log/event-log.ts";
 import { decodeBlock } from "../../contract/block/block.ts";
+import type { DecodedBlock } from "../../contract/block/decoded-block.ts";
 import type { StoredEvent } from "../../contract/event.ts";
 import { encodeBundle } from "../../contract/frame/bundle.ts";
 import { FRAME_CONTENT_TYPE } from "../../contract/frame/frame.ts";
@@ -15,6 +16,10 @@ import type { TelemetryCursor } from "./telemetry-cursor.ts";
 /** A budget's wait is cut, so that one that grows counts soon. */
 const BUDGET_WAIT_MS_MAX = 5_000;
 const BUDGET_WAIT_MS_MIN = 10;
+/** A block of which so much is still to be sent goes whole. */
+const RESENT_SHARE = 0.5;
+/** Readings of a block that are made into events at once, when only some of them are to be sent. */
+const SLICE_SAMPLES = 5_000;
 
 /** Sends a backlog in the blocks that it is stored in, and at its end what is not sealed yet. */
 export class BacklogSender {
@@ -66,9 +71,10 @@ export class BacklogSender {
     const { log, limits, clock } = this.#deps;
     const blocks = log.readBlocks(this.#position, { limitBytes: limits.sliceBytes });
     for (const block of blocks) {
-      const part = this.#partOf(block, end);
-      const full = part && this.#filler.add(part, this.#deps.pace.backlogBodyBytesMax);
-      if (full) this.#put(full);
+      for (const part of this.#partsOf(block, end)) {
+        const full = this.#filler.add(part, this.#deps.pace.backlogBodyBytesMax);
+        if (full) this.#put(full);
+      }
       this.#position = block.lastOffset;
     }
     if (blocks.length === 0) {
@@ -84,28 +90,53 @@ export class BacklogSender {
     return offset <= this.#whole || offset > end || this.#cursor.ahead.has(offset);
   }
 
-  /** undefined when nothing of the block is to be sent. */
-  #partOf(block: StoredBlock, end: number): BacklogPart | undefined {
+  /** What of a block is to be sent: mostly all of it, as it is stored. */
+  #partsOf(block: StoredBlock, end: number): Iterable<BacklogPart> {
     const { firstOffset, lastOffset, bytes, machineId, firstSeq, lastSeq, samples } = block;
     const { ahead } = this.#cursor;
-    if (lastOffset <= this.#whole || firstOffset > end || ahead.covers(firstOffset, lastOffset)) return undefined;
+    if (lastOffset <= this.#whole || firstOffset > end || ahead.covers(firstOffset, lastOffset)) return [];
     const place = { machineId, firstSeq, lastSeq, samples, lastOffset };
     if (bytes === undefined) {
       const { epoch, signalNames: names, rollup: aggregates } = block;
       const rollup = { epoch, machineId, firstSeq, lastSeq, firstOffset, lastOffset, samples, names, aggregates };
-      return { ...place, part: rollupPartOf(rollup) };
+      return [{ ...place, part: rollupPartOf(rollup) }];
     }
-    if (firstOffset > this.#whole && lastOffset <= end && !ahead.touches(firstOffset, lastOffset))
-      return { ...place, part: { kind: "block", bytes } };
-    // Part of it has gone already, or goes with what is fresh: only the rest is sent.
-    const events = decodeBlock(bytes)
-      .events()
-      .filter(({ offset }) => !this.#isDone(offset, end));
-    const [first] = events;
-    if (first === undefined) return undefined;
-    const count = events.reduce((sum, event) => sum + (event.type === "telemetry" ? event.data.samples.length : 0), 0);
-    const seqs = { firstSeq: first.seq, lastSeq: events.at(-1)?.seq ?? first.seq };
-    return { ...place, ...seqs, samples: count, part: { kind: "bundle", bytes: encodeBundle(runsOf(events)) } };
+    const whole: BacklogPart = { ...place, part: { kind: "block", bytes } };
+    if (firstOffset > this.#whole && lastOffset <= end && !ahead.touches(firstOffset, lastOffset)) return [whole];
+    // Part of it has gone already, or goes with what is fresh. What comes twice is known by its seq, so that a block that is
+    // mostly still to be sent goes as it is.
+    const decoded = decodeBlock(bytes);
+    const wanted = decoded.eventOffsets().map((offset) => (this.#isDone(offset, end) ? 0 : 1));
+    const count = wanted.reduce((sum, is) => sum + is, 0);
+    if (count === 0) return [];
+    if (count >= wanted.length * RESENT_SHARE) return [whole];
+    return this.#slicesOf(decoded, wanted, block);
+  }
+
+  /** The wanted events of a block, a few at a time; the cursor moves with the last of them. */
+  *#slicesOf(
+    block: DecodedBlock,
+    wanted: Float64Array,
+    { machineId, lastOffset }: StoredBlock,
+  ): Generator<BacklogPart> {
+    const { events, samples } = block.head;
+    const step = Math.max(1, Math.floor((SLICE_SAMPLES * events) / Math.max(1, samples)));
+    const before = this.#position ?? 0;
+    const last = wanted.lastIndexOf(1);
+    for (let from = wanted.indexOf(1); from <= last; from += step) {
+      const to = Math.min(last + 1, from + step);
+      const mine = block.events(from, to).filter((_, i) => wanted[from + i] === 1);
+      const [first] = mine;
+      if (first === undefined) continue;
+      yield {
+        machineId,
+        firstSeq: first.seq,
+        lastSeq: mine.at(-1)?.seq ?? first.seq,
+        samples: mine.reduce((sum, event) => sum + (event.type === "telemetry" ? event.data.samples.length : 0), 0),
+        part: { kind: "bundle", bytes: encodeBundle(runsOf(mine)) },
+        lastOffset: to > last ? lastOffset : before,
+      };
+    }
   }
 
   /** Behind the last block: everything up to here is read, and what follows is not sealed yet. */

@@ -55,7 +55,10 @@ export class FreshSender {
       this.#leaveBacklog(after);
       return;
     }
-    this.#position = log.head();
+    const head = log.head();
+    const newest = Math.max(after, head - limits.freshEvents);
+    // What is sealed is read as blocks only: the newest events are had for little only while they are not.
+    this.#position = log.readBlocks(newest, { limitBytes: 1 }).length === 0 ? newest : head;
     this.#cursor.openBacklog(this.#position);
   }
 
