@@ -29,7 +29,7 @@ const PROMISED: Readonly<Record<string, string>> = {
   P22: "one dead unit stalls its line; stale replies",
   P24: "a configuration is larger than the twin",
   P25: "each tiny message is paid for",
-  P26: "nothing starts without the internet after a reboot",
+  P26: "it does not start without internet",
   P27: "charts crash the browser",
   P28: "a durable buffer is never replayed",
   P29: "a bad configuration hangs or is lost",
