@@ -52,13 +52,7 @@ class SdkConnector implements HubConnector {
     this.#config = config;
     this.#deps = deps;
     this.#failures = new FailureLog(deps.logger, deps.clock, { component: "requests of the hub" });
-    const { identity } = config;
-    this.#description =
-      identity.kind === "x509"
-        ? `${identity.hostName} as device ${identity.deviceId} (certificate)`
-        : identity.kind === "iot-edge"
-          ? "the hub of the IoT Edge runtime"
-          : `the hub of ${identity.connectionStringPath}`;
+    this.#description = describedAtFirst(config, deps.environment ?? {});
   }
 
   get description(): string {
@@ -67,7 +61,7 @@ class SdkConnector implements HubConnector {
 
   async connect(signal: AbortSignal): Promise<HubSession> {
     const { clock, requests, connectMsMax = CONNECT_MS_MAX } = this.#deps;
-    const address = await readHubAddress(this.#config, this.#deps.environment ?? {});
+    const address = readHubAddress(this.#config, this.#deps.environment ?? {});
     this.#description = describeAddress(address);
     const sdk = loadSdk();
     const wire = new Wire(connectMsMax);
@@ -104,7 +98,7 @@ class SdkConnector implements HubConnector {
   }
 
   async probe(signal: AbortSignal): Promise<boolean> {
-    const { host, port } = await readHubAddress(this.#config, this.#deps.environment ?? {});
+    const { host, port } = readHubAddress(this.#config, this.#deps.environment ?? {});
     if (signal.aborted) return false;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const socket = connectTcp({ host, port });
@@ -140,6 +134,15 @@ class SdkConnector implements HubConnector {
     const explained = connectError({ error, phase: wire.phase, address, transport: this.#config.transport });
     const nowMs = this.#deps.clock.nowMs();
     return withEvidence(explained, address, { nowMs, httpsPort: this.#deps.httpsPort ?? HTTPS_PORT, signal });
+  }
+}
+
+/** Files that can't be used are told by the first attempt, with a hint; until then the hub has no name. */
+function describedAtFirst(config: UplinkConfig, environment: Environment): string {
+  try {
+    return describeAddress(readHubAddress(config, environment));
+  } catch {
+    return "a hub that is not known";
   }
 }
 
