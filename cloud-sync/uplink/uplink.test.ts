@@ -211,6 +211,26 @@ test("while the hub throttles, less is sent, and more again when it does not", a
   expect(missing(bench)).toEqual([]);
 });
 
+test("a day's units are not passed, what happens goes on, and at midnight the rest follows", async () => {
+  const bench = uplinkBench(tempFolder(), { unitsPerDayMax: 120, latencyMs: 1_000, latencyMsMax: 2_000 });
+  const untilMidnightMs = 86_400_000 - (bench.clock.nowMs() % 86_400_000);
+  await bench.clock.advance(untilMidnightMs - 600_000);
+  bench.start();
+  await bench.round(300, 50);
+  await bench.clock.advance(2_000);
+  const { telemetry } = bench.state.traffic(bench.clock.nowMs());
+  expect(telemetry.units).toBeGreaterThan(60);
+  expect(telemetry.units).toBeLessThanOrEqual(120);
+  expect(bench.isDrained).toBe(false);
+  const rounds = bench.hub.arrived.flatMap(({ events }) =>
+    events.map(({ data }) => (data as { round?: number }).round),
+  );
+  expect(rounds).toContain(300);
+  await bench.clock.advance(298_000);
+  await bench.until("drained", () => bench.isDrained);
+  expect(missing(bench)).toEqual([]);
+});
+
 type Bench = ReturnType<typeof uplinkBench>;
 
 async function fillBacklog(bench: Bench): Promise<void> {

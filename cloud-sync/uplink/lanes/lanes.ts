@@ -140,14 +140,17 @@ export class Lanes {
     return { offset, backlogEvents, lagMs, eventsPerSecond, bytesPerSecond, drainMs };
   }
 
-  /** Time of about the oldest event of telemetry that waits. */
+  /** Time of about the oldest event of telemetry that waits; nothing is decoded for it. */
   #oldestMs(): number | undefined {
     const { log } = this.#deps;
-    if (this.#cursor.backlogEnd !== undefined) {
-      const [block] = log.readBlocks(this.#cursor.taken, { limitBytes: 1 });
-      if (block?.bytes) return readBlockHead(block.bytes).fromMs;
-      if (block) return undefined;
-    }
-    return log.readAfter(this.#cursor.taken, { limitEvents: 1 })[0]?.timeMs;
+    const { taken, backlogEnd } = this.#cursor;
+    const freshMs = this.#fresh.oldestMs;
+    if (backlogEnd === undefined && freshMs !== undefined) return freshMs;
+    const [block] = log.readBlocks(taken, { limitBytes: 1 });
+    if (block === undefined) return log.readAfter(taken, { limitEvents: 1 })[0]?.timeMs;
+    if (block.bytes === undefined) return undefined;
+    const { fromMs, toMs, firstOffset, lastOffset } = readBlockHead(block.bytes);
+    const share = Math.max(0, taken - firstOffset) / Math.max(1, lastOffset - firstOffset);
+    return fromMs + share * (toMs - fromMs);
   }
 }
