@@ -1,8 +1,9 @@
 import type { Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, isIPv6 } from "node:net";
 import { join, resolve } from "node:path";
 import type { Clock } from "../../edge/kernel/clock.ts";
 import { EdgeError, messageOf } from "../../edge/kernel/errors.ts";
+import { FailureLog } from "../../edge/kernel/failure-log.ts";
 import { type AmqpFront, startAmqp } from "./amqp/start-amqp.ts";
 import { hubAuthority, hubCertificates, type ServerCertificate } from "./certificates.ts";
 import { connectionsOfHub } from "./connection-strings.ts";
@@ -58,6 +59,10 @@ export async function startLocalHub(options: LocalHubOptions): Promise<LocalHub>
     const { key, cert, ca } = certificate;
     const caCertificates = [ca, ...(options.deviceCaCertificates ?? [])];
     const allowFaults = options.allowFaults ?? false;
+    const context = { ca: caCertificates, requestCert: true, rejectUnauthorized: false };
+    const rest = createRest({ hub, services }, { ...context, key, cert });
+    // Taken down last: it waits for its WebSockets, which the other fronts close.
+    stack.defer(() => rest.close());
     const mqtt = await listening("MQTT", ports.mqtt, () =>
       startMqtt(hub, { host, port: ports.mqtt, key, cert, caCertificates, allowFaults }),
     );
@@ -70,28 +75,29 @@ export async function startLocalHub(options: LocalHubOptions): Promise<LocalHub>
       }),
     );
     stack.defer(() => amqp.close());
-    const context = { ca: caCertificates, requestCert: true, rejectUnauthorized: false };
-    const rest = createRest({ hub, services }, { ...context, key, cert });
-    stack.defer(() => rest.close());
     await listening("HTTPS", ports.https, () => rest.listen({ host, port: ports.https }));
-    upgradeFrom(rest.server, mqtt, amqp);
+    stack.use(upgradeFrom(rest.server, mqtt, amqp));
     const authority = hubAuthority(folder);
     const at = options.workload;
     const workload = at === null || authority === undefined ? undefined : await startWorkload(hub, { authority, at });
     stack.defer(async () => workload?.close());
-    const renewing = keepCertificate(folder, options.hostName, clock, (renewed) => {
+    const failures = new FailureLog(hub.logger, clock, { component: "hub certificate" });
+    const renewing = keepCertificate(folder, options.hostName, clock, failures, (renewed) => {
       rest.server.setSecureContext({ ca: caCertificates, key: renewed.key, cert: renewed.cert });
       mqtt.setCertificate(renewed);
       amqp.renewCertificate(renewed);
     });
     stack.defer(() => renewing.abort());
+    // Nobody can connect to "every address": what the hub is called will do.
+    const isWildcard = host === "0.0.0.0" || host === "::";
+    const shown = isWildcard ? hub.hostName : isIPv6(host) ? `[${host}]` : host;
     const addresses: HubAddresses = {
       hostName: hub.hostName,
       hubName: hub.hubName,
-      mqtt: `mqtts://${host}:${mqtt.port}`,
-      https: `https://${host}:${portOf(rest.server)}`,
-      amqp: amqp.port === undefined ? null : `amqps://${host}:${amqp.port}`,
-      amqpPlain: amqp.plainPort === undefined ? null : `amqp://${host}:${amqp.plainPort}`,
+      mqtt: `mqtts://${shown}:${mqtt.port}`,
+      https: `https://${shown}:${portOf(rest.server)}`,
+      amqp: amqp.port === undefined ? null : `amqps://${shown}:${amqp.port}`,
+      amqpPlain: amqp.plainPort === undefined ? null : `amqp://${shown}:${amqp.plainPort}`,
       workload: workload?.uri ?? null,
       ca: join(folder, "ca.pem"),
       connections: connectionsPath(folder),
@@ -119,10 +125,17 @@ async function listening<T>(what: string, port: number, start: () => Promise<T>)
 }
 
 /** One address for REST and for MQTT and AMQP over WebSocket, told apart by the path and the protocol asked for. */
-function upgradeFrom(server: Server, mqtt: MqttFront, amqp: AmqpFront): void {
+function upgradeFrom(server: Server, mqtt: MqttFront, amqp: AmqpFront): Disposable {
+  let isEnding = false;
   server.on("upgrade", (request, socket, head) => {
-    if (!amqp.upgrade(request, socket, head)) mqtt.handleUpgrade(request, socket, head);
+    if (isEnding) socket.destroy();
+    else if (!amqp.upgrade(request, socket, head)) mqtt.handleUpgrade(request, socket, head);
   });
+  return {
+    [Symbol.dispose]() {
+      isEnding = true;
+    },
+  };
 }
 
 /** Looks once a day whether the server's certificate is near its end. */
@@ -130,6 +143,7 @@ function keepCertificate(
   folder: string,
   hostName: string,
   clock: Clock,
+  failures: FailureLog,
   renew: (certificate: ServerCertificate) => void,
 ): AbortController {
   const ending = new AbortController();
@@ -137,7 +151,12 @@ function keepCertificate(
     for (;;) {
       await clock.sleep(RENEWAL_CHECK_MS, ending.signal);
       if (ending.signal.aborted) return;
-      renew(await hubCertificates(folder, hostName, clock));
+      try {
+        renew(await hubCertificates(folder, hostName, clock));
+        failures.recovered();
+      } catch (error) {
+        failures.failed(error);
+      }
     }
   };
   void keep();

@@ -58,7 +58,15 @@ export class HubDesk implements HubRequests {
     const { uplink, site, configPath, log, version, activator, clock, logger } = deps;
     const edgeStream = edgeStreamOf(site);
     const controls = (): UplinkControls => this.#engine();
-    this.#rate = new RateOverride({ set: (rate) => controls().setRate(rate), log, edgeStream, clock });
+    this.#rate = new RateOverride({
+      set: (rate) => {
+        controls().setRate(rate);
+        this.#reporter.changed();
+      },
+      log,
+      edgeStream,
+      clock,
+    });
     this.#applier = new ConfigApplier({ configPath, uplink, log, edgeStream, clock, logger });
     this.#dispatcher = new CommandDispatcher({
       allow: uplink.allow,

@@ -3,6 +3,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { Logger } from "pino";
 import type { Clock } from "../kernel/clock.ts";
 import type { BoundsOptions } from "../log/keep/bounds.ts";
+import { LogGauge } from "../log/log-gauge.ts";
 import type { ExaminableLog } from "../log/reader.ts";
 import type { DashboardContext } from "./dashboard-context.ts";
 import { addFailures } from "./plugins/failures.ts";
@@ -21,7 +22,6 @@ import { streamRoutes } from "./routes/stream.ts";
 import { trendRoutes } from "./routes/trend.ts";
 import { uplinkRoutes } from "./routes/uplink.ts";
 import { StreamHub } from "./stream/stream-hub.ts";
-import { LogGauge } from "./uplink/log-gauge.ts";
 import { type UplinkSource, UplinkWatch } from "./uplink/uplink-watch.ts";
 
 const NO_UPLINK: UplinkSource = { isConfigured: () => false, status: () => undefined };

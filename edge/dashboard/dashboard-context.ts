@@ -1,8 +1,8 @@
 import type { Clock } from "../kernel/clock.ts";
 import type { LogReader } from "../log/event-log.ts";
+import type { LogGauge } from "../log/log-gauge.ts";
 import type { LatestProjection } from "./projection/latest-projection.ts";
 import type { StreamHub } from "./stream/stream-hub.ts";
-import type { LogGauge } from "./uplink/log-gauge.ts";
 import type { UplinkWatch } from "./uplink/uplink-watch.ts";
 
 /** What routes work with. */

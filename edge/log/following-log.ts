@@ -5,6 +5,7 @@ import { asLogError } from "./database.ts";
 import type { EventLog, LogReader } from "./event-log.ts";
 import { type LogOptions, openLog, type SqliteLog } from "./log.ts";
 import { LogFacade } from "./log-facade.ts";
+import type { ExaminableLog } from "./reader.ts";
 
 const LOOK_MS = 1_000;
 
@@ -114,7 +115,7 @@ function fileIdOf(path: string): string {
  * Opens an existing log for a process beside the collector's, for as long as it runs.
  * @throws EdgeError LOG_UNAVAILABLE (also when there is none), LOG_VERSION, LOG_CORRUPT
  */
-export function openFollowingLog(options: LogOptions): EventLog {
+export function openFollowingLog(options: LogOptions): EventLog & ExaminableLog {
   if (fileIdOf(options.path) === "") {
     throw new EdgeError("LOG_UNAVAILABLE", `there is no log at ${options.path}`, {
       hint: "Start the collector, which creates it, or name the right file.",

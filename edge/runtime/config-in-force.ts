@@ -31,6 +31,10 @@ export class ConfigInForce {
     return this.#current.config;
   }
 
+  get loaded(): LoadedConfig {
+    return this.#current;
+  }
+
   /** Users are told in the order in which they were added. */
   add(user: ConfigUser): void {
     this.#users.push(user);

@@ -68,7 +68,11 @@ export async function runEdge(options: EdgeOptions, signal: AbortSignal): Promis
 
 // A part is loaded when it runs here: each costs memory that a process without it should keep.
 
-async function startUplink(ownLog: EventLog | undefined, environment: Environment, deps: PartDeps): Promise<void> {
+async function startUplink(
+  ownLog: (EventLog & ExaminableLog) | undefined,
+  environment: Environment,
+  deps: PartDeps,
+): Promise<void> {
   const { UplinkPart } = await import("./uplink-part.ts");
   new UplinkPart(ownLog, environment, deps).start();
 }

@@ -2,7 +2,7 @@ import { type AddressInfo, createConnection, createServer, type Server, type Soc
 import { portError } from "./opcua-host.ts";
 
 /**
- * pass: as a cable. cut: connections are reset, and so are new ones. freeze: connections stay open and nothing comes
+ * pass: as a cable. cut: connections are reset, and new ones as soon as they say something. freeze: connections stay open and nothing comes
  * through, as behind a switch that hangs; what waited goes on when the line is mended.
  */
 export const LINE_MODES = ["pass", "cut", "freeze"] as const;
@@ -91,7 +91,8 @@ export class LineSwitch implements AsyncDisposable {
   #accept(near: Socket): void {
     near.on("error", () => undefined);
     if (this.#mode === "cut") {
-      near.resetAndDestroy();
+      // With its first bytes: a reset that overtakes the opening would look now like one fault, now like another.
+      near.once("data", () => near.resetAndDestroy());
       return;
     }
     const far = createConnection(this.#targetPort, "127.0.0.1");

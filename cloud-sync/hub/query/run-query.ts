@@ -3,6 +3,7 @@ import type { Json, JsonMap } from "../ports.ts";
 import { evaluate, holds } from "./evaluate.ts";
 import type { Value } from "./functions.ts";
 import { type AggregateName, type Field, hasAggregate, type Query } from "./query.ts";
+import { unhurried } from "./unhurried.ts";
 
 export const PAGE_ITEMS_DEFAULT = 100;
 export const PAGE_ITEMS_MAX = 1_000;
@@ -36,21 +37,28 @@ interface Cursor {
  * what was there all the time, whatever else comes and goes between.
  * @throws HubError ArgumentInvalid for a continuation that is none of ours
  */
-export function runQuery(query: Query, source: DocumentSource, itemsMax: number, continuation?: string): QueryPage {
+export async function runQuery(
+  query: Query,
+  source: DocumentSource,
+  itemsMax: number,
+  continuation?: string,
+): Promise<QueryPage> {
   const cursor = continuation === undefined ? { after: undefined, given: 0 } : decode(continuation);
-  return hasAggregate(query) ? groupPage(query, source, itemsMax, cursor) : rowPage(query, source, itemsMax, cursor);
+  return await (hasAggregate(query)
+    ? groupPage(query, source, itemsMax, cursor)
+    : rowPage(query, source, itemsMax, cursor));
 }
 
-function rowPage(
+async function rowPage(
   { where, fields, top = Number.POSITIVE_INFINITY }: Query,
   source: DocumentSource,
   itemsMax: number,
   { after, given }: { after: string | undefined; given: number },
-): QueryPage {
+): Promise<QueryPage> {
   const items: JsonMap[] = [];
   const limit = Math.min(itemsMax, top - given);
   let last = after;
-  for (const { key, document } of source(after)) {
+  for await (const { key, document } of unhurried(source(after))) {
     if (!holds(where, document)) continue;
     if (items.length >= limit) {
       const more = given + items.length < top && last !== undefined;
@@ -72,17 +80,17 @@ function project(fields: readonly Field[] | undefined, document: JsonMap): JsonM
   return row;
 }
 
-function groupPage(
+async function groupPage(
   { where, fields = [], groupBy, top = Number.POSITIVE_INFINITY }: Query,
   source: DocumentSource,
   itemsMax: number,
   { given }: { given: number },
-): QueryPage {
+): Promise<QueryPage> {
   const groups = new Map<string, { readonly first: JsonMap; readonly tallies: readonly Tally[] }>();
   const makeTallies = (): Tally[] => fields.map(() => new Tally());
   // A query without GROUP BY has one row even when nothing was found.
   if (groupBy.length === 0) groups.set("[]", { first: {}, tallies: makeTallies() });
-  for (const { document } of source(undefined)) {
+  for await (const { document } of unhurried(source(undefined))) {
     if (!holds(where, document)) continue;
     const key = JSON.stringify(groupBy.map((path) => evaluate(path, document) ?? { missing: true }));
     let group = groups.get(key);

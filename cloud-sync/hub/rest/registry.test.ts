@@ -25,12 +25,17 @@ async function failureOf(asked: Promise<unknown>): Promise<SdkFailure> {
 function ask(
   { local, ca }: RunningLocalHub,
   path: string,
-  { method = "GET", token = "" }: { method?: string; token?: string } = {},
+  {
+    method = "GET",
+    token = "",
+    headers = {},
+    body,
+  }: { method?: string; token?: string; headers?: object; body?: unknown } = {},
 ): Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; body: string }> {
   return new Promise((resolve, reject) => {
     const asked = request(
       new URL(path, local.addresses.https),
-      { method, ca, headers: { authorization: token } },
+      { method, ca, headers: { authorization: token, "content-type": "application/json", ...headers } },
       (response) => {
         let body = "";
         response.setEncoding("utf8").on("data", (text: string) => {
@@ -39,7 +44,7 @@ function ask(
         response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
       },
     );
-    asked.on("error", reject).end();
+    asked.on("error", reject).end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
 
@@ -108,6 +113,47 @@ test("who may what: the rights of each policy, and tokens that are none", async 
   expect(refused).toMatchObject({ status: 401, headers: { "iothub-errorcode": "IotHubUnauthorizedAccess" } });
   expect(refused.headers.date).toBeDefined();
   expect((await ask(running, "/somewhere", { token: token(owner.primaryKey, later) })).status).toBe(404);
+});
+
+test("a module may call a method of another one, by its own token, and nothing else", async () => {
+  const running = await runLocalHub();
+  const { hub } = running.local;
+  hub.registry.create({ deviceId: "edge" }, { capabilities: { iotEdge: true } });
+  const caller = hub.registry.create({ deviceId: "edge", moduleId: "caller" }, {});
+  hub.registry.create({ deviceId: "edge", moduleId: "called" }, {});
+  const key = caller.authentication.symmetricKey.primaryKey ?? "";
+  const token = signSas("localhost/devices/edge/modules/caller", key, Date.now() + 60_000);
+  const headers = { "x-ms-edge-moduleId": "edge/caller" };
+  const path = "/twins/edge/modules/called/methods";
+  const call = { method: "POST", token, body: { methodName: "ping" } };
+  // It got as far as the module, which is not there.
+  expect((await ask(running, path, { ...call, headers })).headers["iothub-errorcode"]).toBe("DeviceNotOnline");
+  expect((await ask(running, path, call)).status).toBe(401);
+  expect((await ask(running, path, { ...call, headers: { "x-ms-edge-moduleId": "edge/called" } })).status).toBe(401);
+  expect((await ask(running, "/devices/edge", { token, headers })).status).toBe(401);
+});
+
+test.each([
+  ["POST", "/devices/query", "not an object"],
+  ["POST", "/devices/query", { query: 7 }],
+  ["POST", "/devices", [{ id: 5 }]],
+  ["POST", "/devices", Array.from({ length: 101 }, (_, index) => ({ id: `d${index}` }))],
+  ["PUT", "/devices/m", { status: "asleep" }],
+  ["PUT", "/devices/m", { authentication: { type: "magic" } }],
+  ["PATCH", "/twins/m", { tags: [1] }],
+  ["PATCH", "/twins/m", { properties: { desired: "x" } }],
+  ["POST", "/twins/m/methods", { methodName: "" }],
+  ["POST", "/twins/m/methods", { methodName: "x", responseTimeoutInSeconds: 1e9 }],
+  ["PUT", "/jobs/v2/j", { type: "scheduleDeviceMethod" }],
+  ["PUT", "/jobs/v2/j", { type: "scheduleUpdateTwin", updateTwin: {}, startTime: "soon" }],
+  ["PUT", "/jobs/v2/j", { type: "scheduleUpdateTwin", updateTwin: {}, queryCondition: "a b c" }],
+])("%s %s with %j is refused as a wrong argument", async (method, path, body) => {
+  const running = await runLocalHub({ deviceIds: ["m"] });
+  const key = running.local.hub.access.get("iothubowner")?.primaryKey ?? "";
+  const token = signSas("localhost", key, Date.now() + 60_000, "iothubowner");
+  const answer = await ask(running, path, { method, token, body });
+  expect(answer).toMatchObject({ status: 400, headers: { "iothub-errorcode": "ArgumentInvalid" } });
+  expect(answer.body).toMatch(/ErrorCode:ArgumentInvalid;\w/);
 });
 
 test("messages that wait for a device can be purged", async () => {

@@ -7,11 +7,11 @@ export interface RestContext {
   readonly services: HubServices;
 }
 
-/** Who may call a route: a service whose policy has the right, the device or module of the path, or either of them. */
-export type Access =
-  | { readonly right: Right }
-  | { readonly as: "identity" }
-  | { readonly right: Right; readonly as: "module" };
+/** Who may call a route: a service whose policy has the right, or, where it says so, a module too. */
+export interface Access {
+  readonly right: Right;
+  readonly modulesToo?: boolean;
+}
 
 declare module "fastify" {
   interface FastifyContextConfig {

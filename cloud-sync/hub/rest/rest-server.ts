@@ -13,6 +13,8 @@ import { queryRoutes } from "./routes/queries.ts";
 import { statisticsRoutes } from "./routes/statistics.ts";
 import { twinRoutes } from "./routes/twins.ts";
 
+/** A request must be here whole by then; its answer may take longer. */
+const REQUEST_MS_MAX = 30_000;
 /** A hundred identities with their twins. */
 const BODY_BYTES_MAX = 4 * 2 ** 20;
 
@@ -26,11 +28,13 @@ export function createRest(context: RestContext, https: ServerOptions): FastifyI
     loggerInstance: quiet(context.hub.logger),
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true,
+    requestTimeout: REQUEST_MS_MAX,
     bodyLimit: BODY_BYTES_MAX,
     routerOptions: { maxParamLength: 500, ignoreTrailingSlash: true },
     // What a service writes is stored as it is: no text becomes a number, nothing falls away.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   });
+  takeEmptyJson(app as unknown as FastifyInstance);
   addFailures(app as unknown as FastifyInstance);
   addAuthorization(app as unknown as FastifyInstance, context.hub);
   app.register(async (scope) => {
@@ -48,6 +52,16 @@ export function createRest(context: RestContext, https: ServerOptions): FastifyI
     }
   });
   return app as unknown as FastifyInstance<Server>;
+}
+
+/** Some clients name a content type also when they send nothing. */
+function takeEmptyJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser("error", "error");
+  app.removeContentTypeParser("application/json");
+  app.addContentTypeParser<string>("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (body === "") done(null, undefined);
+    else parse(request, body, done);
+  });
 }
 
 /** The process says where it listens; Fastify would say it once more. */

@@ -7,6 +7,7 @@ import type { Hub, Identity, JsonMap } from "../ports.ts";
 import { holds } from "../query/evaluate.ts";
 import { parseCondition, parseQuery } from "../query/parser.ts";
 import type { Expression, QuerySource } from "../query/query.ts";
+import { unhurried } from "../query/unhurried.ts";
 import type { ConfigurationStore, StoredConfiguration } from "../store/configuration-store.ts";
 import {
   type ConfigurationContent,
@@ -22,8 +23,6 @@ import type { Documents } from "./documents.ts";
 const SWEEP_INTERVAL_MS = 1_000;
 /** A sweep over many twins is followed by a rest so many times as long, so that it takes a tenth of a core at most. */
 const REST_FACTOR = 9;
-/** Twins between two turns of the event loop. */
-const TURN_TWINS = 50;
 
 export type ConfigurationStatus = "Targeted" | "Applied";
 
@@ -109,11 +108,10 @@ export class Configurator {
     const actives = this.#store.all().map(activeOf);
     const statuses = new Map<string, ReadonlyMap<string, ConfigurationStatus>>();
     const counts = new Map<string, { targeted: number; applied: number }>();
-    let turn = 0;
     for (const source of ["devices", "devices.modules"] as const) {
       const own = actives.filter((active) => active.source === source);
       if (own.length === 0) continue;
-      for (const { document } of this.#documents().of(source)(undefined)) {
+      for await (const { document } of unhurried(this.#documents().of(source)(undefined))) {
         if (signal.aborted) return;
         const found = this.#applyTo(document, own);
         if (found !== undefined && found.statuses.size > 0) statuses.set(found.key, found.statuses);
@@ -121,7 +119,6 @@ export class Configurator {
           const before = counts.get(id) ?? { targeted: 0, applied: 0 };
           counts.set(id, { targeted: before.targeted + 1, applied: before.applied + (status === "Applied" ? 1 : 0) });
         }
-        if (++turn % TURN_TWINS === 0) await new Promise(setImmediate);
       }
     }
     this.#statuses = statuses;

@@ -7,6 +7,7 @@ import type { Hub, Json, JsonMap } from "../ports.ts";
 import { holds } from "../query/evaluate.ts";
 import { parseCondition } from "../query/parser.ts";
 import type { DocumentSource } from "../query/run-query.ts";
+import { unhurried } from "../query/unhurried.ts";
 import type { Job, JobStore } from "../store/job-store.ts";
 import { isMap } from "./configuration-content.ts";
 import type { Documents } from "./documents.ts";
@@ -71,7 +72,7 @@ export class JobRunner {
     const { id } = job;
     const untilMs = this.#clock.nowMs() + job.executionMsMax;
     try {
-      if (job.status === "queued") this.#store.begin(id, this.#select(job));
+      if (job.status === "queued") this.#store.begin(id, await this.#select(job));
     } catch (error) {
       if (!(error instanceof HubError)) throw error;
       this.#store.begin(id, []);
@@ -96,10 +97,10 @@ export class JobRunner {
     this.#store.end(id, isFailed ? "failed" : "completed", isFailed ? `all ${failed} devices failed` : null);
   }
 
-  #select({ request }: Job): string[] {
+  async #select({ request }: Job): Promise<string[]> {
     const condition = parseCondition(String(request.queryCondition ?? ""));
     const found: string[] = [];
-    for (const { document } of this.#documents().of("devices")(undefined)) {
+    for await (const { document } of unhurried(this.#documents().of("devices")(undefined))) {
       if (!holds(condition, document)) continue;
       if (found.length >= DEVICES_MAX) throw new HubError("ArgumentInvalid", `more than ${DEVICES_MAX} devices`);
       found.push(String(document.deviceId));

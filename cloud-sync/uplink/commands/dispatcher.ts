@@ -9,6 +9,8 @@ import { commandRecord } from "./record.ts";
 
 /** Ids of messages that are known again; a hub delivers one twice within minutes, not days. */
 const MESSAGE_IDS_MAX = 256;
+/** Messages that wait for those before them. IoT Hub itself keeps no more than 50 for a device. */
+const MESSAGES_WAITING_MAX = 100;
 /** A person or a script of the office stays far below; more is a fault, and each command is a write to the disk. */
 const COMMANDS_BURST = 20;
 const COMMANDS_PER_SECOND = 2;
@@ -31,6 +33,8 @@ export interface DispatcherDeps {
 export class CommandDispatcher {
   readonly #deps: DispatcherDeps;
   readonly #answers = new Map<string, Promise<CommandAnswer>>();
+  #messages: Promise<unknown> = Promise.resolve();
+  #messagesWaiting = 0;
   #tokens = COMMANDS_BURST;
   #filledMs: number;
   #refusedRecordedMs = Number.NEGATIVE_INFINITY;
@@ -41,13 +45,21 @@ export class CommandDispatcher {
     this.#filledMs = deps.clock.monotonicMs();
   }
 
-  /** Never rejects. The same message, delivered again, gets the answer that it got. */
+  /** Never rejects. Messages go one after the other; the same one, delivered again, gets the answer that it got. */
   dispatch(request: CommandRequest): Promise<CommandAnswer> {
-    if (request.via !== "message" || request.messageId === undefined) return this.#handle(request);
-    const known = this.#answers.get(request.messageId);
+    const { via, messageId } = request;
+    if (via !== "message") return this.#handle(request);
+    const known = messageId === undefined ? undefined : this.#answers.get(messageId);
     if (known !== undefined) return known;
-    const answer = this.#handle(request);
-    this.#answers.set(request.messageId, answer);
+    if (this.#messagesWaiting >= MESSAGES_WAITING_MAX) return this.#tooMany(request, this.#deps.clock.monotonicMs());
+    this.#messagesWaiting++;
+    const answer = this.#messages.then(() => {
+      this.#messagesWaiting--;
+      return this.#handle(request);
+    });
+    this.#messages = answer;
+    if (messageId === undefined) return answer;
+    this.#answers.set(messageId, answer);
     if (this.#answers.size > MESSAGE_IDS_MAX) {
       const [oldest] = this.#answers.keys();
       if (oldest !== undefined) this.#answers.delete(oldest);

@@ -11,7 +11,7 @@ async function proxied(): Promise<{ running: Awaited<ReturnType<typeof runHub>>;
   const running = await runHub();
   const proxy = await new TcpProxy(running.mqtt.port).listen();
   onTestFinished(() => proxy[Symbol.asyncDispose]());
-  const link = testLink(keyConfig(running, { port: proxy.port }), { keepaliveS: 1, connectMsMax: 2_000 });
+  const link = testLink(keyConfig(running, { port: proxy.port }), { keepaliveS: 1, connectMsMax: 1_000 });
   return { running, proxy, link };
 }
 

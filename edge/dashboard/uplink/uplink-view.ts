@@ -1,7 +1,7 @@
 import { outlookOf } from "../../../cloud-sync/uplink/condition.ts";
 import type { LaneStatus, UplinkStatus } from "../../../cloud-sync/uplink/ports.ts";
+import type { Gauged } from "../../log/log-gauge.ts";
 import type { UplinkView } from "../schemas/uplink.ts";
-import type { Gauged } from "./log-gauge.ts";
 
 /** The uplink's word and the log's room in the words of the API. */
 export function uplinkViewOf(status: UplinkStatus, { forecast, waiting }: Gauged, nowMs: number): UplinkView {

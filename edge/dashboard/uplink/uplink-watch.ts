@@ -1,8 +1,8 @@
 import type { UplinkStatus } from "../../../cloud-sync/uplink/ports.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { EdgeError } from "../../kernel/errors.ts";
+import type { LogGauge } from "../../log/log-gauge.ts";
 import type { Uplink } from "../schemas/uplink.ts";
-import type { LogGauge } from "./log-gauge.ts";
 import { uplinkViewOf } from "./uplink-view.ts";
 
 /** Where the dashboard has the uplink's word from; the uplink may be a process of its own. */

@@ -13,19 +13,10 @@ export function addAuthorization(app: FastifyInstance, hub: Hub): void {
     const { access } = request.routeOptions.config;
     const token = request.headers.authorization ?? "";
     if (access === undefined) throw new HubError("IotHubUnauthorizedAccess", "this address is open to nobody");
-    if (!("right" in access)) {
-      authorizeIdentity(hub, identityOfPath(request), token);
-      return;
-    }
-    const calling = "as" in access ? callingModule(request) : undefined;
+    const calling = access.modulesToo ? callingModule(request) : undefined;
     if (calling !== undefined) authorizeIdentity(hub, calling, token);
     else authorizeService(hub, token, access.right, request.url.split("?")[0]);
   });
-}
-
-function identityOfPath({ params }: FastifyRequest): Identity {
-  const { id = "", moduleId } = params as { id?: string; moduleId?: string };
-  return { deviceId: id, ...(moduleId === undefined ? {} : { moduleId }) };
 }
 
 function callingModule({ headers }: FastifyRequest): Identity | undefined {

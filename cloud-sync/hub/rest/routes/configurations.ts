@@ -31,20 +31,24 @@ export function configurationRoutes({ services }: RestContext): FastifyPluginAsy
   const params = DeviceParams;
   return async (app) => {
     app.get("/configurations", { config: READ }, () =>
-      configurations.all().map((configuration) => configurationView(configuration, services)),
+      Promise.all(configurations.all().map((configuration) => configurationView(configuration, services))),
     );
-    app.get("/configurations/:id", { schema: { params }, config: READ }, (request, reply) => {
+    app.get("/configurations/:id", { schema: { params }, config: READ }, async (request, reply) => {
       const configuration = configurations.get(request.params.id);
-      return reply.header("etag", quoted(configuration.etag)).send(configurationView(configuration, services));
+      return reply.header("etag", quoted(configuration.etag)).send(await configurationView(configuration, services));
     });
-    app.put("/configurations/:id", { schema: { params, body: ConfigurationBody }, config: WRITE }, (request, reply) => {
-      const { id } = request.params;
-      const ifMatch = ifMatchOf(request);
-      const write = writeOf(request.body);
-      const written =
-        ifMatch === undefined ? configurations.create(id, write) : configurations.update(id, write, ifMatch);
-      return reply.header("etag", quoted(written.etag)).send(configurationView(written, services));
-    });
+    app.put(
+      "/configurations/:id",
+      { schema: { params, body: ConfigurationBody }, config: WRITE },
+      async (request, reply) => {
+        const { id } = request.params;
+        const ifMatch = ifMatchOf(request);
+        const write = writeOf(request.body);
+        const written =
+          ifMatch === undefined ? configurations.create(id, write) : configurations.update(id, write, ifMatch);
+        return reply.header("etag", quoted(written.etag)).send(await configurationView(written, services));
+      },
+    );
     app.delete("/configurations/:id", { schema: { params }, config: WRITE }, (request, reply) => {
       configurations.remove(request.params.id, ifMatchOf(request));
       return reply.code(204).send();

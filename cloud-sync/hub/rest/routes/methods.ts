@@ -13,7 +13,7 @@ const MethodBody = Type.Object({
   connectTimeoutInSeconds: Type.Optional(Type.Number()),
 });
 /** Modules of an edge device call each other by the same address. */
-const config = { access: { right: "ServiceConnect", as: "module" } } as const;
+const config = { access: { right: "ServiceConnect", modulesToo: true } } as const;
 
 /** Direct methods: the answer comes when the device has given it. */
 export function methodRoutes({ hub }: RestContext): FastifyPluginAsyncTypebox {

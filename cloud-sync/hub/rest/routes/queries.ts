@@ -13,10 +13,10 @@ export function queryRoutes({ services }: RestContext): FastifyPluginAsyncTypebo
         schema: { body: Type.Object({ query: Type.String() }) },
         config: { access: { right: "ServiceConnect" } },
       },
-      (request, reply) => {
+      async (request, reply) => {
         const query = parseQuery(request.body.query);
         const source = services.documents.of(query.source);
-        const page = runQuery(query, source, pageSizeOf(request), textHeader(request, "x-ms-continuation"));
+        const page = await runQuery(query, source, pageSizeOf(request), textHeader(request, "x-ms-continuation"));
         const whole = query.source === "devices.jobs" ? "deviceJob" : "twin";
         reply.header("x-ms-item-type", query.fields === undefined ? whole : "raw");
         if (page.continuation !== undefined) reply.header("x-ms-continuation", page.continuation);

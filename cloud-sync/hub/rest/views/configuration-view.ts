@@ -7,13 +7,14 @@ import { timeText } from "../../services/time-text.ts";
 import type { StoredConfiguration } from "../../store/configuration-store.ts";
 
 /** A configuration as the REST API shows it, with its metrics as they are now. */
-export function configurationView(
+export async function configurationView(
   configuration: StoredConfiguration,
   { configurator, documents }: { readonly configurator: Configurator; readonly documents: Documents },
-): JsonMap {
+): Promise<JsonMap> {
   const { id, etag, content, targetCondition, priority, labels, schemaVersion, metricQueries } = configuration;
   const { targeted, applied } = configurator.countsOf(id);
-  const results = Object.entries(metricQueries).map(([name, query]) => [name, rowsOf(query, documents)] as const);
+  const results: (readonly [string, number])[] = [];
+  for (const [name, query] of Object.entries(metricQueries)) results.push([name, await rowsOf(query, documents)]);
   return {
     id,
     schemaVersion,
@@ -36,12 +37,12 @@ export function configurationView(
 }
 
 /** A metric's number is how many rows its query has. */
-function rowsOf(text: string, documents: Documents): number {
+async function rowsOf(text: string, documents: Documents): Promise<number> {
   const query = parseQuery(text);
   let count = 0;
   let continuation: string | undefined;
   do {
-    const page = runQuery(query, documents.of(query.source), PAGE_ITEMS_MAX, continuation);
+    const page = await runQuery(query, documents.of(query.source), PAGE_ITEMS_MAX, continuation);
     count += page.items.length;
     continuation = page.continuation;
   } while (continuation !== undefined);

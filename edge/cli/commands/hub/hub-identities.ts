@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { request } from "node:https";
+import { connect } from "node:net";
 import { pino } from "pino";
 import type { HubAddresses } from "../../../../cloud-sync/hub/hub-file.ts";
 import type { AuthenticationType } from "../../../../cloud-sync/hub/ports.ts";
@@ -39,7 +40,8 @@ export async function withIdentities<T>(
   { folder, addresses }: { readonly folder: string; readonly addresses: HubAddresses },
   use: (identities: HubIdentities) => Promise<T>,
 ): Promise<T> {
-  if (isAlive(addresses.pid)) return await use(await identitiesByRest(cli, addresses));
+  if (isAlive(addresses.pid) && (await isListening(addresses.https)))
+    return await use(await identitiesByRest(cli, addresses));
   const [{ openHub }, { deviceView }, { HubError }] = await Promise.all([
     import("../../../../cloud-sync/hub/open-hub.ts"),
     import("../../../../cloud-sync/hub/rest/views/identity-view.ts"),
@@ -127,6 +129,21 @@ function writeOf(thumbprint: string | undefined): Partial<Pick<HubDevice, "authe
 
 function unknown(deviceId: string): EdgeError {
   return new EdgeError("USAGE", `device ${deviceId} is not registered`, { hint: "tailstock hub devices list" });
+}
+
+/** After a crash another program may have the number of the process that the hub was. */
+function isListening(https: string): Promise<boolean> {
+  const { hostname, port } = new URL(https);
+  return new Promise((resolve) => {
+    const socket = connect({ host: hostname, port: Number(port || 443), timeout: ANSWER_MS_MAX });
+    const answer = (isThere: boolean): void => {
+      socket.destroy();
+      resolve(isThere);
+    };
+    socket.once("connect", () => answer(true));
+    socket.once("timeout", () => answer(true));
+    socket.once("error", () => answer(false));
+  });
 }
 
 function isAlive(pid: number): boolean {

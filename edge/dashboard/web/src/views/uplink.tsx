@@ -94,7 +94,7 @@ function Line({ uplink, streamUp, nowMs }: { uplink: UplinkView; streamUp: boole
           title="Time to drain"
           note={`at ${formatBytes(lanes.telemetry.bytesPerSecond)}/s${uplink.bytesPerSecondMax === null ? "" : `, limited to ${formatBytes(uplink.bytesPerSecondMax)}/s`}`}
         >
-          {drainText(lanes.telemetry)}
+          {drainText(lanes.telemetry, condition)}
         </Fact>
         <Fact
           title="Room without a line"
@@ -128,8 +128,8 @@ function Line({ uplink, streamUp, nowMs }: { uplink: UplinkView; streamUp: boole
           </tr>
         </thead>
         <tbody>
-          <LaneRow name="Priority" what="alarms, states, gaps" lane={lanes.priority} />
-          <LaneRow name="Telemetry" what="everything, in order" lane={lanes.telemetry} />
+          <LaneRow name="Priority" what="alarms, states, gaps" lane={lanes.priority} condition={condition} />
+          <LaneRow name="Telemetry" what="everything, in order" lane={lanes.telemetry} condition={condition} />
         </tbody>
       </table>
     </section>
@@ -148,7 +148,14 @@ function Fact({ title, note, children }: { title: string; note: string; children
 
 type LaneView = UplinkView["lanes"]["priority"];
 
-function LaneRow({ name, what, lane }: { name: string; what: string; lane: LaneView }) {
+interface LaneRowProps {
+  readonly name: string;
+  readonly what: string;
+  readonly lane: LaneView;
+  readonly condition: UplinkView["condition"];
+}
+
+function LaneRow({ name, what, lane, condition }: LaneRowProps) {
   return (
     <tr data-lane={name.toLowerCase()}>
       <th scope="row">
@@ -158,13 +165,13 @@ function LaneRow({ name, what, lane }: { name: string; what: string; lane: LaneV
       <td>{lane.backlogEvents === 0 ? "–" : formatRoom(lane.lagMs)}</td>
       <td>{formatNumber(lane.eventsPerSecond)}</td>
       <td>{formatBytes(lane.bytesPerSecond)}/s</td>
-      <td>{drainText(lane)}</td>
+      <td>{drainText(lane, condition)}</td>
     </tr>
   );
 }
 
-/** The word for how long it takes until nothing waits. */
-function drainText({ drainMs, backlogEvents, eventsPerSecond }: LaneView): string {
+/** How long it takes until nothing waits; that it does not shrink is said where the line is up. */
+function drainText({ drainMs, backlogEvents }: LaneView, condition: UplinkView["condition"]): string {
   if (drainMs !== null) return formatRoom(drainMs);
-  return backlogEvents === 0 || eventsPerSecond > 0 ? "–" : "not draining";
+  return condition === "falling-behind" && backlogEvents > 0 ? "not draining" : "–";
 }

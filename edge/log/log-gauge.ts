@@ -1,8 +1,8 @@
-import type { Clock } from "../../kernel/clock.ts";
-import { type Backlog, backlogPast } from "../../log/backlog.ts";
-import { type Forecast, forecast } from "../../log/forecast.ts";
-import type { BoundsOptions } from "../../log/keep/bounds.ts";
-import type { ExaminableLog } from "../../log/reader.ts";
+import type { Clock } from "../kernel/clock.ts";
+import { type Backlog, backlogPast } from "./backlog.ts";
+import { type Forecast, forecast } from "./forecast.ts";
+import type { BoundsOptions } from "./keep/bounds.ts";
+import type { ExaminableLog } from "./reader.ts";
 
 export interface Gauged {
   readonly forecast: Forecast;
@@ -26,6 +26,12 @@ export class LogGauge {
     this.#log = log;
     this.#bounds = bounds;
     this.#clock = clock;
+  }
+
+  /** How long there is room for what comes in; null when nothing does. @throws EdgeError LOG_UNAVAILABLE, LOG_CORRUPT */
+  roomMs(): number | null {
+    const { timeToFullMs, maxAgeMs } = this.look().forecast;
+    return timeToFullMs === null ? null : Math.min(timeToFullMs, maxAgeMs);
   }
 
   /** @throws EdgeError LOG_UNAVAILABLE, LOG_CORRUPT */
