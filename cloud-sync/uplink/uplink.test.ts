@@ -211,6 +211,40 @@ test("while the hub throttles, less is sent, and more again when it does not", a
   expect(missing(bench)).toEqual([]);
 });
 
+test("a disk that refuses to note what was acknowledged costs duplicates, and nothing else", async () => {
+  const bench = uplinkBench(tempFolder());
+  bench.start();
+  await bench.round(5);
+  const save = bench.log.saveCursor.bind(bench.log);
+  bench.log.saveCursor = () => {
+    throw new EdgeError("LOG_FULL", "the disk is full");
+  };
+  await bench.round(10);
+  const before = bench.log.cursor("uplink.telemetry");
+  bench.log.saveCursor = save;
+  await bench.round(3);
+  await bench.until("drained", () => bench.isDrained);
+  expect(bench.log.cursor("uplink.telemetry")).toBeGreaterThan(before);
+  expect(missing(bench)).toEqual([]);
+});
+
+test("a hub whose day is used up is left alone until midnight", async () => {
+  const bench = uplinkBench(tempFolder());
+  bench.start();
+  await bench.round(2);
+  bench.hub.refusesToConnect = new EdgeError("UPLINK_QUOTA", "quota exceeded", { hint: "Buy units." });
+  bench.hub.dropSession();
+  await bench.round(5);
+  const { connects } = bench.hub;
+  bench.hub.refusesToConnect = undefined;
+  const untilMidnightMs = 86_400_000 - (bench.clock.nowMs() % 86_400_000);
+  await bench.clock.advance(untilMidnightMs - 60_000);
+  expect([bench.hub.connects, bench.uplink.status().state]).toEqual([connects, "refused"]);
+  await bench.clock.advance(121_000);
+  await bench.until("drained", () => bench.isDrained);
+  expect(missing(bench)).toEqual([]);
+});
+
 test("a day's units are not passed, what happens goes on, and at midnight the rest follows", async () => {
   const bench = uplinkBench(tempFolder(), { unitsPerDayMax: 120, latencyMs: 1_000, latencyMsMax: 2_000 });
   const untilMidnightMs = 86_400_000 - (bench.clock.nowMs() % 86_400_000);

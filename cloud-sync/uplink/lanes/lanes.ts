@@ -17,7 +17,7 @@ const FRESH_MESSAGES_MIN = 2;
 export interface LanesOptions {
   readonly deps: LaneDeps;
   readonly windowMessages: number;
-  readonly window: Omit<WindowOptions, "messagesMax" | "bytesMax" | "clock" | "line">;
+  readonly window: Omit<WindowOptions, "messagesMax" | "bytesMax" | "clock" | "line" | "broken">;
   /** 0..1 */
   readonly phase: number;
 }
@@ -35,13 +35,21 @@ export class Lanes {
   readonly #epoch: EpochWatch;
   readonly #line = new SharedLine();
   #isLoaded = false;
+  #fail: ((error: unknown) => void) | undefined;
 
   constructor({ deps, windowMessages, window, phase }: LanesOptions) {
     this.#deps = deps;
     const { clock, limits } = deps;
     const line = this.#line;
     const windowOf = (messagesMax: number): Window =>
-      new Window({ ...window, clock, line, messagesMax, bytesMax: limits.windowBytesMax });
+      new Window({
+        ...window,
+        clock,
+        line,
+        messagesMax,
+        bytesMax: limits.windowBytesMax,
+        broken: (error) => this.#broken(error),
+      });
     const fresh = windowOf(Math.max(FRESH_MESSAGES_MIN, Math.floor(windowMessages / FRESH_SHARE)));
     const backlog = windowOf(windowMessages);
     this.priority = windowOf(limits.priorityMessages);
@@ -86,14 +94,23 @@ export class Lanes {
     const failed = new AbortController();
     const life = AbortSignal.any([signal, failed.signal]);
     let first: { readonly error: unknown } | undefined;
+    const fail = (error: unknown): void => {
+      first ??= { error };
+      failed.abort();
+    };
+    this.#fail = fail;
     const lanes = [this.#priorityLane, this.#fresh, this.#backlog, this.#resend].map((lane) =>
-      lane.run(life).catch((error: unknown) => {
-        first ??= { error };
-        failed.abort();
-      }),
+      lane.run(life).catch(fail),
     );
     await Promise.all([...lanes, this.#watchEpoch(life, () => failed.abort())]);
+    this.#fail = undefined;
     if (first !== undefined) throw first.error;
+  }
+
+  /** While the lanes do not run, what is read next is read from the cursors anyway. */
+  #broken(error: unknown): void {
+    if (this.#fail) this.#fail(error);
+    else this.forget();
   }
 
   /** Another log has taken the place of the one that is read: begin anew with it. */
