@@ -85,7 +85,7 @@ test("P09 a message that vanishes without a word is sent again, and the cursor h
   expect(bench.hub.messages.some(({ id }) => id === vanished)).toBe(true);
 });
 
-test("P10 a message that kills the line, and one that is refused, are set aside and told; the rest goes on", async () => {
+test("P10 a message that kills the line is set aside and told, and can be sent again; the rest goes on", async () => {
   const bench = uplinkBench(tempFolder());
   bench.start();
   await bench.round(3);
@@ -110,6 +110,24 @@ test("P10 a message that kills the line, and one that is refused, are set aside 
   expect(wantDeadLettersAgain(bench.state.path, "all")).toBe(1);
   await bench.until("sent again", () => bench.state.deadLetterCount() === 0);
   expect(missing(bench)).toEqual([]);
+});
+
+test("P10 a message that the hub refuses is set aside at once, also when it is of both lanes", async () => {
+  const bench = uplinkBench(tempFolder());
+  bench.start();
+  await bench.round(5);
+  bench.hub.treat = (_, events) => (events.some(({ type }) => type === "alarm") ? "refused" : "ack");
+  await bench.round(4);
+  await bench.until("drained", () => bench.isDrained);
+  const letters = bench.state.deadLetters();
+  expect(new Set(letters.map(({ lane }) => lane))).toEqual(new Set(["priority", "telemetry"]));
+  expect(letters.every(({ reason, bytes }) => reason === "not in this life" && bytes > 0)).toBe(true);
+  // The alarm about a dead letter is refused as well, and begets no further one.
+  expect(letters.length).toBeLessThanOrEqual(4);
+  bench.hub.treat = () => "ack";
+  await bench.round(70, 1_000);
+  await bench.until("drained", () => bench.isDrained);
+  expect(bench.state.deadLetterCount()).toBe(letters.length);
 });
 
 test("P11 what is new arrives within seconds while a backlog drains behind it", async () => {
