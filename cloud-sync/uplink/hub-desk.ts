@@ -16,6 +16,7 @@ import { DesiredWishes } from "./twin/desired.ts";
 import { TwinReporter } from "./twin/reporter.ts";
 
 const MESSAGE_CHARACTERS_MAX = 500;
+const ENDING_MS_MAX = 2_000;
 const COMMAND_NOT_READY: { status: number; payload: JsonValue } = {
   status: 409,
   payload: { code: "COMMAND_REFUSED", message: "the uplink is starting", hint: "ask again in a second" },
@@ -51,6 +52,7 @@ export class HubDesk implements HubRequests {
   readonly #rate: RateOverride;
   readonly #wishes: DesiredWishes;
   readonly #reporter: TwinReporter;
+  readonly #ending = new AbortController();
   #controls: UplinkControls | undefined;
 
   constructor(deps: HubDeskDeps) {
@@ -70,7 +72,16 @@ export class HubDesk implements HubRequests {
     this.#applier = new ConfigApplier({ configPath, uplink, log, edgeStream, clock, logger });
     this.#dispatcher = new CommandDispatcher({
       allow: uplink.allow,
-      actions: commandActions({ controls, log, rate: this.#rate, applier: this.#applier, activator, version, clock }),
+      actions: commandActions({
+        controls,
+        log,
+        rate: this.#rate,
+        applier: this.#applier,
+        activator,
+        version,
+        clock,
+        ending: this.#ending.signal,
+      }),
       record: async (data) => {
         await log.append([{ type: "command", machineId: edgeStream, timeMs: clock.nowMs(), data }], "now");
       },
@@ -109,6 +120,9 @@ export class HubDesk implements HubRequests {
   async run(controls: UplinkControls, signal: AbortSignal): Promise<void> {
     this.#controls = controls;
     await Promise.all([this.#reporter.run(signal), this.#rate.run(signal)]);
+    // A command that is under way is recorded before the log goes.
+    this.#ending.abort();
+    await Promise.race([this.#dispatcher.idle(), this.#deps.clock.sleep(ENDING_MS_MAX)]);
   }
 
   #engine(): UplinkControls {

@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttps } from "node:https";
 import { type AddressInfo, createServer as createTcp } from "node:net";
 import { createServer as createTls } from "node:tls";
@@ -56,7 +57,6 @@ describe("certificates of the hub", () => {
       /localhost:\d+ is not signed by an authority that this box trusts \(\w+\); issued by Own authority$/,
     );
     expect(error.hint).toContain("uplink.ca");
-    const { writeFileSync } = await import("node:fs");
     writeFileSync(config.caPath ?? "", ca);
     await (await link.open()).send(outgoing("trusted"));
   });
@@ -118,6 +118,29 @@ describe("clocks", () => {
     expect(error.code).toBe("UPLINK_IDENTITY");
     expect(error.hint).toMatch(/Besides, the clocks differ/);
   });
+});
+
+test("a file of the key that is gone or broken is told by its name, and read anew when it is right", async () => {
+  const running = await runHub();
+  const config = keyConfig(running);
+  if (config.identity.kind !== "connection-string") throw new Error("it has a key");
+  const { connectionStringPath: path } = config.identity;
+  const right = readFileSync(path, "utf8");
+  const link = testLink(config);
+  expect(link.connector.description).toBe(`localhost as device ${DEVICE} (key)`);
+  for (const [text, message] of [
+    ["HostName=localhost;DeviceId=box-7\n", /holds no connection string of a device: it has no SharedAccessKey/],
+    [undefined, /can't be read: ENOENT/],
+  ] as const) {
+    if (text === undefined) rmSync(path);
+    else writeFileSync(path, text);
+    const error = await link.fail();
+    expect(error).toMatchObject({ code: "UPLINK_CONFIG", message: expect.stringMatching(message) });
+    expect(error.message).toContain(path);
+    expect(await link.connector.probe(AbortSignal.timeout(2_000))).toBe(false);
+  }
+  writeFileSync(path, right);
+  await (await link.open()).send(outgoing("again"));
 });
 
 describe("certificates of the box", () => {
