@@ -17,5 +17,5 @@ test("one port for REST, MQTT and AMQP over WebSocket; what is open on it does n
   const beganMs = performance.now();
   await running.stop();
   await closed;
-  expect(performance.now() - beganMs).toBeLessThan(3_000);
+  expect(performance.now() - beganMs).toBeLessThan(10_000);
 });

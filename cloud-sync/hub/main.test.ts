@@ -83,7 +83,7 @@ test("says where it listens, ends when its parent is gone, and has after kill -9
   const beganMs = performance.now();
   second.child.stdin.end();
   expect(await second.ended).toEqual([0, null]);
-  expect(performance.now() - beganMs).toBeLessThan(3_500);
+  expect(performance.now() - beganMs).toBeLessThan(6_000);
 });
 
 test("a port that is taken, an option that is none, a second hub on the folder: refused in words", async () => {
@@ -94,14 +94,15 @@ test("a port that is taken, an option that is none, a second hub on the folder: 
     blocker.close();
   });
   const { port } = blocker.address() as { port: number };
-  for (const name of ["mqtt", "https", "amqp"]) {
+  const refusals = (["mqtt", "https", "amqp"] as const).map(async (name) => {
     const taken = start(["--folder", tempFolder(), `--port-${name}`, String(port)]);
     expect((await taken.ended)[0]).toBe(1);
     expect(taken.complaint()).toMatch(new RegExp(`${name} cannot listen on port ${port}`, "i"));
-  }
+  });
   const wrong = start(["--folder", folder, "--port-mqtt", "many"]);
   expect((await wrong.ended)[0]).toBe(1);
   expect(wrong.complaint()).toMatch(/--port-mqtt is "many"/);
+  await Promise.all(refusals);
   const running = start(["--folder", folder]);
   await running.ready;
   const second = start(["--folder", folder]);

@@ -75,14 +75,17 @@ test("hub: runs, takes devices by key and by certificate, shows what they send, 
 
 test("hub: what is wrong is told before anything starts", async () => {
   const cwd = temporaryFolder();
-  for (const [args, reason] of [
-    [["hub", "--edition", "S9"], /"S9" is not an edition/],
-    [["hub", "--port-mqtt", "99999"], /is not a port/],
-    [["hub", "tail"], /no hub found: looked in/],
-    [["hub", "connection-string", "--data", join(cwd, "none")], /no hub found/],
-  ] as const) {
+  const refusals = (
+    [
+      [["hub", "--edition", "S9"], /"S9" is not an edition/],
+      [["hub", "--port-mqtt", "99999"], /is not a port/],
+      [["hub", "tail"], /no hub found: looked in/],
+      [["hub", "connection-string", "--data", join(cwd, "none")], /no hub found/],
+    ] as const
+  ).map(async ([args, reason]) => {
     const run = await runCli(args, { cwd });
     expect(run.code).not.toBe(0);
     expect(run.stderr).toMatch(reason);
-  }
+  });
+  await Promise.all(refusals);
 });
