@@ -108,3 +108,22 @@ test("a configuration behind a link is replaced where it is, and the link stays"
   expect(readFileSync(join(folder, "real.yaml.previous"), "utf8")).toBe(BEFORE);
   expect(readFileSync(link, "utf8")).toBe(AFTER);
 });
+
+test("the uplink ends while it waits: the collector's word is still heard for a moment, then it says what it knows", async () => {
+  const { applier, reference, told, sha256, configPath } = await applying(10_000);
+  const ending = new AbortController();
+  const answer = applier.apply(reference, ending.signal);
+  await until("it is in place", () => readFileSync(configPath, "utf8") === AFTER);
+  ending.abort();
+  await told("applied", sha256);
+  expect((await answer).status).toBe(200);
+  writeFileSync(configPath, BEFORE);
+  const again = new AbortController();
+  const second = applier.apply(reference, again.signal);
+  await until("it is in place again", () => readFileSync(configPath, "utf8") === AFTER);
+  again.abort();
+  expect(await second).toMatchObject({
+    status: 202,
+    payload: { message: expect.stringContaining("the uplink ended") },
+  });
+});

@@ -52,7 +52,8 @@ class SdkConnector implements HubConnector {
     this.#config = config;
     this.#deps = deps;
     this.#failures = new FailureLog(deps.logger, deps.clock, { component: "requests of the hub" });
-    this.#description = describedAtFirst(config, deps.environment ?? {});
+    const address = this.#addressOrNone();
+    this.#description = address === undefined ? "a hub that is not known" : describeAddress(address);
   }
 
   get description(): string {
@@ -98,8 +99,9 @@ class SdkConnector implements HubConnector {
   }
 
   async probe(signal: AbortSignal): Promise<boolean> {
-    const { host, port } = readHubAddress(this.#config, this.#deps.environment ?? {});
-    if (signal.aborted) return false;
+    const address = this.#addressOrNone();
+    if (address === undefined || signal.aborted) return false;
+    const { host, port } = address;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const socket = connectTcp({ host, port });
     socket.once("connect", () => resolve(true));
@@ -111,6 +113,16 @@ class SdkConnector implements HubConnector {
     } finally {
       signal.removeEventListener("abort", onAbort);
       socket.destroy();
+    }
+  }
+
+  /** Files that can't be used are told by an attempt to connect, with a hint. */
+  #addressOrNone(): HubAddress | undefined {
+    try {
+      return readHubAddress(this.#config, this.#deps.environment ?? {});
+    } catch (error) {
+      if (error instanceof EdgeError) return undefined;
+      throw error;
     }
   }
 
@@ -134,15 +146,6 @@ class SdkConnector implements HubConnector {
     const explained = connectError({ error, phase: wire.phase, address, transport: this.#config.transport });
     const nowMs = this.#deps.clock.nowMs();
     return withEvidence(explained, address, { nowMs, httpsPort: this.#deps.httpsPort ?? HTTPS_PORT, signal });
-  }
-}
-
-/** Files that can't be used are told by the first attempt, with a hint; until then the hub has no name. */
-function describedAtFirst(config: UplinkConfig, environment: Environment): string {
-  try {
-    return describeAddress(readHubAddress(config, environment));
-  } catch {
-    return "a hub that is not known";
   }
 }
 
