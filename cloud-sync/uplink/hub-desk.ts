@@ -16,6 +16,8 @@ import { DesiredWishes } from "./twin/desired.ts";
 import { TwinReporter } from "./twin/reporter.ts";
 
 const MESSAGE_CHARACTERS_MAX = 500;
+const ENDING_MS_MAX = 2_000;
+const COMMANDS_READ = 10_000;
 const COMMAND_NOT_READY: { status: number; payload: JsonValue } = {
   status: 409,
   payload: { code: "COMMAND_REFUSED", message: "the uplink is starting", hint: "ask again in a second" },
@@ -51,6 +53,7 @@ export class HubDesk implements HubRequests {
   readonly #rate: RateOverride;
   readonly #wishes: DesiredWishes;
   readonly #reporter: TwinReporter;
+  readonly #ending = new AbortController();
   #controls: UplinkControls | undefined;
 
   constructor(deps: HubDeskDeps) {
@@ -70,7 +73,16 @@ export class HubDesk implements HubRequests {
     this.#applier = new ConfigApplier({ configPath, uplink, log, edgeStream, clock, logger });
     this.#dispatcher = new CommandDispatcher({
       allow: uplink.allow,
-      actions: commandActions({ controls, log, rate: this.#rate, applier: this.#applier, activator, version, clock }),
+      actions: commandActions({
+        controls,
+        log,
+        rate: this.#rate,
+        applier: this.#applier,
+        activator,
+        version,
+        clock,
+        ending: this.#ending.signal,
+      }),
       record: async (data) => {
         await log.append([{ type: "command", machineId: edgeStream, timeMs: clock.nowMs(), data }], "now");
       },
@@ -90,6 +102,8 @@ export class HubDesk implements HubRequests {
     this.#wishes = new DesiredWishes({
       dispatch: (request) => this.#dispatcher.dispatch(request),
       configSha256: () => this.#applier.sha256(),
+      wasApplied: (sha256) => wasApplied(log, edgeStream, sha256),
+      clock,
       changed: () => this.#reporter.changed(),
     });
   }
@@ -108,7 +122,10 @@ export class HubDesk implements HubRequests {
   /** Serves until the signal aborts; to be started before the engine. */
   async run(controls: UplinkControls, signal: AbortSignal): Promise<void> {
     this.#controls = controls;
-    await Promise.all([this.#reporter.run(signal), this.#rate.run(signal)]);
+    await Promise.all([this.#reporter.run(signal), this.#rate.run(signal), this.#wishes.run(signal)]);
+    // A command that is under way is recorded before the log goes.
+    this.#ending.abort();
+    await Promise.race([this.#dispatcher.idle(), this.#deps.clock.sleep(ENDING_MS_MAX)]);
   }
 
   #engine(): UplinkControls {
@@ -159,6 +176,16 @@ export class HubDesk implements HubRequests {
       },
     };
   }
+}
+
+/** A technician's edit holds against a wish that was fulfilled already, also when the box is started anew. */
+function wasApplied(log: EventLog, edgeStream: string, sha256: string): boolean {
+  const commands = log.readStream(edgeStream, 0, { types: ["command"], limitEvents: COMMANDS_READ });
+  return commands.some(({ type, data }) => {
+    if (type !== "command" || data.name !== "applyConfig" || data.via !== "twin") return false;
+    const { payload, status } = data as { payload?: { sha256?: string }; status?: number };
+    return payload?.sha256?.toLowerCase() === sha256 && (status === 200 || status === 202);
+  });
 }
 
 /** A twin has no null: a merge patch removes by it. */

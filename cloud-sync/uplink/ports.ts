@@ -55,7 +55,7 @@ export interface HubSession extends AsyncDisposable {
    * UPLINK_LOST (reconnect)
    */
   send(message: Outgoing): Promise<void>;
-  /** Merge patch of the reported properties. @throws EdgeError UPLINK_LOST, UPLINK_REFUSED */
+  /** Merge patch of the reported properties. @throws EdgeError UPLINK_LOST, UPLINK_REFUSED, UPLINK_UNREACHABLE (no answer) */
   report(patch: JsonObject): Promise<void>;
   /** Resolves with why, when the connection is lost or given up; never rejects. */
   readonly lost: Promise<EdgeError>;

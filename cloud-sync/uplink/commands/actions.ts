@@ -14,6 +14,8 @@ export interface ActionsDeps {
   readonly activator: ModelActivator | undefined;
   readonly version: string;
   readonly clock: Clock;
+  /** Aborts when the uplink ends. */
+  readonly ending: AbortSignal;
 }
 
 /** What each command does. */
@@ -25,6 +27,7 @@ export function commandActions({
   activator,
   version,
   clock,
+  ending,
 }: ActionsDeps): CommandActions {
   return {
     ping: (payload) => done({ pong: payload, timeMs: clock.nowMs(), version }),
@@ -65,7 +68,7 @@ export function commandActions({
         ...(forSeconds === undefined ? {} : { forSeconds }),
       });
     },
-    applyConfig: (payload) => applier.apply(payload as unknown as Parameters<ConfigApplier["apply"]>[0]),
+    applyConfig: (payload) => applier.apply(payload as unknown as Parameters<ConfigApplier["apply"]>[0], ending),
     activateModel: async (payload) => {
       if (activator === undefined) {
         return refusal(

@@ -15,6 +15,8 @@ import { download } from "./download.ts";
 const DOWNLOAD_MS_MAX = 60_000;
 /** For the collector to apply or refuse it. A hub waits half a minute for a method's answer unless told otherwise. */
 const APPLIED_MS_MAX = 20_000;
+/** When this uplink ends, perhaps because of the very configuration: so long is still waited for the collector's word. */
+const ENDING_MS_MAX = 1_000;
 const PROBLEMS_TOLD_MAX = 5;
 const EVENTS_READ = 100;
 
@@ -130,8 +132,10 @@ export class ConfigApplier {
     changes: readonly string[],
     signal: AbortSignal,
   ): Promise<CommandAnswer> {
-    const { log, edgeStream, appliedMsMax = APPLIED_MS_MAX } = this.#deps;
-    const within = AbortSignal.any([signal, AbortSignal.timeout(appliedMsMax)]);
+    const { log, edgeStream, clock, appliedMsMax = APPLIED_MS_MAX } = this.#deps;
+    const ended = new AbortController();
+    signal.addEventListener("abort", () => void clock.sleep(ENDING_MS_MAX).then(() => ended.abort()), { once: true });
+    const within = AbortSignal.any([ended.signal, AbortSignal.timeout(appliedMsMax)]);
     let offset = fromOffset;
     while (!within.aborted) {
       const head = log.head();
@@ -161,7 +165,9 @@ export class ConfigApplier {
       payload: {
         sha256,
         changes,
-        message: `the configuration is in place, but nobody has said within ${Math.round(appliedMsMax / 1_000)} s that it applies`,
+        message: signal.aborted
+          ? "the configuration is in place; the uplink ended before the collector said that it applies"
+          : `the configuration is in place, but nobody has said within ${Math.round(appliedMsMax / 1_000)} s that it applies`,
         hint: "does the collector run? `status` and the twin's reported properties say which configuration is in force",
       },
     };

@@ -33,6 +33,7 @@ export interface DispatcherDeps {
 export class CommandDispatcher {
   readonly #deps: DispatcherDeps;
   readonly #answers = new Map<string, Promise<CommandAnswer>>();
+  readonly #underWay = new Set<Promise<CommandAnswer>>();
   #messages: Promise<unknown> = Promise.resolve();
   #messagesWaiting = 0;
   #tokens = COMMANDS_BURST;
@@ -67,7 +68,18 @@ export class CommandDispatcher {
     return answer;
   }
 
-  async #handle(request: CommandRequest): Promise<CommandAnswer> {
+  /** Resolves when what is under way now is done and recorded. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#underWay);
+  }
+
+  #handle(request: CommandRequest): Promise<CommandAnswer> {
+    const handled = this.#carryOut(request).finally(() => this.#underWay.delete(handled));
+    this.#underWay.add(handled);
+    return handled;
+  }
+
+  async #carryOut(request: CommandRequest): Promise<CommandAnswer> {
     const { clock } = this.#deps;
     const startMs = clock.monotonicMs();
     if (!this.#admit(startMs)) return this.#tooMany(request, startMs);

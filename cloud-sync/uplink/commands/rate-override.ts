@@ -1,10 +1,12 @@
 import type { Clock } from "../../../edge/kernel/clock.ts";
+import { EdgeError } from "../../../edge/kernel/errors.ts";
 import type { LogReader } from "../../../edge/log/event-log.ts";
 
 /** The longest that a rate may be given for, and so how far back its command can lie. */
 const LIFE_MS_MAX = 7 * 86_400_000;
 const COMMANDS_READ = 10_000;
-const SLEEP_MS_MAX = 60_000;
+/** A command may set another end at any time. */
+const LOOK_MS = 1_000;
 
 export interface RateOverrideDeps {
   readonly set: (bytesPerSecondMax: number | null | undefined) => void;
@@ -33,13 +35,25 @@ export class RateOverride {
   /** Ends the rate in time, until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, set } = this.#deps;
-    this.#endsMs ??= this.#recordedEndMs();
+    let isKnown = false;
     while (!signal.aborted) {
-      const leftMs = this.#endsMs === undefined ? SLEEP_MS_MAX : this.#endsMs - clock.nowMs();
+      if (!isKnown) isKnown = this.#recall();
+      const leftMs = this.#endsMs === undefined ? LOOK_MS : this.#endsMs - clock.nowMs();
       if (leftMs <= 0) {
         this.#endsMs = undefined;
         set(undefined);
-      } else await clock.sleep(Math.min(leftMs, 1_000), signal);
+      } else await clock.sleep(Math.min(leftMs, LOOK_MS), signal);
+    }
+  }
+
+  /** False while the log can't be read. */
+  #recall(): boolean {
+    try {
+      this.#endsMs ??= this.#recordedEndMs();
+      return true;
+    } catch (error) {
+      if (error instanceof EdgeError) return false;
+      throw error;
     }
   }
 

@@ -52,13 +52,8 @@ class SdkConnector implements HubConnector {
     this.#config = config;
     this.#deps = deps;
     this.#failures = new FailureLog(deps.logger, deps.clock, { component: "requests of the hub" });
-    const { identity } = config;
-    this.#description =
-      identity.kind === "x509"
-        ? `${identity.hostName} as device ${identity.deviceId} (certificate)`
-        : identity.kind === "iot-edge"
-          ? "the hub of the IoT Edge runtime"
-          : `the hub of ${identity.connectionStringPath}`;
+    const address = this.#addressOrNone();
+    this.#description = address === undefined ? "a hub that is not known" : describeAddress(address);
   }
 
   get description(): string {
@@ -67,7 +62,7 @@ class SdkConnector implements HubConnector {
 
   async connect(signal: AbortSignal): Promise<HubSession> {
     const { clock, requests, connectMsMax = CONNECT_MS_MAX } = this.#deps;
-    const address = await readHubAddress(this.#config, this.#deps.environment ?? {});
+    const address = readHubAddress(this.#config, this.#deps.environment ?? {});
     this.#description = describeAddress(address);
     const sdk = loadSdk();
     const wire = new Wire(connectMsMax);
@@ -104,8 +99,9 @@ class SdkConnector implements HubConnector {
   }
 
   async probe(signal: AbortSignal): Promise<boolean> {
-    const { host, port } = await readHubAddress(this.#config, this.#deps.environment ?? {});
-    if (signal.aborted) return false;
+    const address = this.#addressOrNone();
+    if (address === undefined || signal.aborted) return false;
+    const { host, port } = address;
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const socket = connectTcp({ host, port });
     socket.once("connect", () => resolve(true));
@@ -117,6 +113,16 @@ class SdkConnector implements HubConnector {
     } finally {
       signal.removeEventListener("abort", onAbort);
       socket.destroy();
+    }
+  }
+
+  /** Files that can't be used are told by an attempt to connect, with a hint. */
+  #addressOrNone(): HubAddress | undefined {
+    try {
+      return readHubAddress(this.#config, this.#deps.environment ?? {});
+    } catch (error) {
+      if (error instanceof EdgeError) return undefined;
+      throw error;
     }
   }
 

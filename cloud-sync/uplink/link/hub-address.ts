@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { type ConnectionString, parseConnectionString } from "../../../edge/kernel/config/connection-string.ts";
 import type { UplinkConfig } from "../../../edge/kernel/config/model.ts";
 import { EdgeError, messageOf } from "../../../edge/kernel/errors.ts";
@@ -27,12 +27,12 @@ const PORT_BY_TRANSPORT = { mqtt: 8883, "mqtt-ws": 443 } as const;
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads the files anew each time, so that a renewed key or certificate holds from the next connection on. @throws EdgeError UPLINK_CONFIG */
-export async function readHubAddress(config: UplinkConfig, environment: Environment): Promise<HubAddress> {
+export function readHubAddress(config: UplinkConfig, environment: Environment): HubAddress {
   const { identity, caPath } = config;
-  const ca = caPath === undefined ? undefined : { path: caPath, pem: await readText(caPath, "uplink.ca") };
+  const ca = caPath === undefined ? undefined : { path: caPath, pem: readText(caPath, "uplink.ca") };
   const standardPort = PORT_BY_TRANSPORT[config.transport];
   if (identity.kind === "connection-string") {
-    const text = (await readText(identity.connectionStringPath, "uplink.connectionStringFile")).trim();
+    const text = readText(identity.connectionStringPath, "uplink.connectionStringFile").trim();
     const parsed = parseConnectionString(text);
     if ("hint" in parsed) {
       throw new EdgeError(
@@ -45,8 +45,8 @@ export async function readHubAddress(config: UplinkConfig, environment: Environm
   }
   if (identity.kind === "x509") {
     const { hostName, deviceId } = identity;
-    const cert = await readText(identity.certificatePath, "uplink.certificate");
-    const key = await readText(identity.privateKeyPath, "uplink.privateKey");
+    const cert = readText(identity.certificatePath, "uplink.certificate");
+    const key = readText(identity.privateKeyPath, "uplink.privateKey");
     const parts = { hostName, deviceId, moduleId: undefined, gatewayHostName: undefined };
     const connectionString = `HostName=${hostName};DeviceId=${deviceId};x509=true`;
     return { ...addressOf(parts, standardPort), proof: "certificate", connectionString, x509: { cert, key }, ca };
@@ -106,9 +106,9 @@ function edgeAddress(environment: Environment, standardPort: number) {
   );
 }
 
-async function readText(path: string, key: string): Promise<string> {
+function readText(path: string, key: string): string {
   try {
-    return await readFile(path, "utf8");
+    return readFileSync(path, "utf8");
   } catch (error) {
     throw new EdgeError("UPLINK_CONFIG", `The file '${path}' of ${key} can't be read: ${messageOf(error)}`, {
       cause: error,

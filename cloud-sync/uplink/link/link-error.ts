@@ -73,6 +73,12 @@ export function connectError(failure: Failure): EdgeError {
       "Check the port, and whether a proxy or another program answers in place of the hub.",
     );
   }
+  if (/^Unexpected server response/.test(messageOf(error))) {
+    return unreachable(
+      `What answers at ${at} is no hub: ${messageOf(error)}`,
+      "Check the host name and the port, and whether a proxy answers in place of the hub.",
+    );
+  }
   if (isTimeout(error)) return unreachable(`${at}: ${TIMEOUT_BY_PHASE[failure.phase]}`);
   return unreachable(`${at}: ${BROKEN_BY_PHASE[failure.phase]}${code === undefined ? "" : ` (${code})`}`);
 }

@@ -1,12 +1,15 @@
 import { X509Certificate } from "node:crypto";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttps } from "node:https";
 import { type AddressInfo, createServer as createTcp } from "node:net";
+import { join } from "node:path";
 import { createServer as createTls } from "node:tls";
 import { generate, parser } from "mqtt-packet";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../../edge/kernel/clock.ts";
 import { DEVICE, fileOf, keyConfig, outgoing, testLink, uplinkConfig } from "../../../test/support/link-harness.ts";
 import { type RunningHub, runHub } from "../../../test/support/running-hub.ts";
+import { TcpProxy } from "../../../test/support/tcp-proxy.ts";
 import { makeAuthority, makeDeviceCertificate, makeServerCertificate } from "../../hub/make-certificate.ts";
 
 // Goal: whoever answers in place of the hub, with whatever certificate or clock, is told as what it is.
@@ -56,7 +59,6 @@ describe("certificates of the hub", () => {
       /localhost:\d+ is not signed by an authority that this box trusts \(\w+\); issued by Own authority$/,
     );
     expect(error.hint).toContain("uplink.ca");
-    const { writeFileSync } = await import("node:fs");
     writeFileSync(config.caPath ?? "", ca);
     await (await link.open()).send(outgoing("trusted"));
   });
@@ -118,6 +120,62 @@ describe("clocks", () => {
     expect(error.code).toBe("UPLINK_IDENTITY");
     expect(error.hint).toMatch(/Besides, the clocks differ/);
   });
+});
+
+test("over a WebSocket the causes are the same: authority, another program, another path, nobody, disabled", async () => {
+  const running = await runHub();
+  const [key, cert] = ["server.key", "server.pem"].map((name) => readFileSync(join(running.folder, name), "utf8"));
+  if (key === undefined || cert === undefined) throw new Error("no certificate");
+  const server = createHttps({ key, cert });
+  let isHub = false;
+  server.on("upgrade", (request, socket, head) => {
+    if (isHub) running.mqtt.handleUpgrade(request, socket, head);
+    else socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const other = await makeAuthority({ commonName: "other", days: 10, nowMs: Date.now() });
+  const linkTo = (wanted: { port: number; ca?: string }) =>
+    testLink(keyConfig(running, { ...wanted, more: { transport: "mqtt-ws" } }), { connectMsMax: 2_000 });
+  expect(await linkTo({ port, ca: other.certificate }).fail()).toMatchObject({
+    code: "UPLINK_CERTIFICATE",
+    message: expect.stringContaining("not signed by an authority that this box trusts"),
+  });
+  const link = linkTo({ port });
+  expect(await link.fail()).toMatchObject({
+    code: "UPLINK_UNREACHABLE",
+    message: `What answers at localhost:${port} is no hub: Unexpected server response: 404`,
+  });
+  expect((await linkTo({ port: 1 }).fail()).message).toBe("Nobody takes connections at localhost:1 (refused)");
+  isHub = true;
+  running.hub.registry.update({ deviceId: DEVICE }, { status: "disabled" });
+  expect((await link.fail()).code).toBe("UPLINK_IDENTITY");
+  running.hub.registry.update({ deviceId: DEVICE }, { status: "enabled" });
+  await (await link.open()).send(outgoing("again"));
+});
+
+test("a file of the key that is gone or broken is told by its name, and read anew when it is right", async () => {
+  const running = await runHub();
+  const config = keyConfig(running);
+  if (config.identity.kind !== "connection-string") throw new Error("it has a key");
+  const { connectionStringPath: path } = config.identity;
+  const right = readFileSync(path, "utf8");
+  const link = testLink(config);
+  expect(link.connector.description).toBe(`localhost as device ${DEVICE} (key)`);
+  for (const [text, message] of [
+    ["HostName=localhost;DeviceId=box-7\n", /holds no connection string of a device: it has no SharedAccessKey/],
+    [undefined, /can't be read: ENOENT/],
+  ] as const) {
+    if (text === undefined) rmSync(path);
+    else writeFileSync(path, text);
+    const error = await link.fail();
+    expect(error).toMatchObject({ code: "UPLINK_CONFIG", message: expect.stringMatching(message) });
+    expect(error.message).toContain(path);
+    expect(await link.connector.probe(AbortSignal.timeout(2_000))).toBe(false);
+  }
+  writeFileSync(path, right);
+  await (await link.open()).send(outgoing("again"));
 });
 
 describe("certificates of the box", () => {
@@ -215,4 +273,31 @@ describe("what answers in place of a hub", () => {
     const error = await testLink(config, { connectMsMax: 700 }).fail();
     expect(error).toMatchObject({ code, message: expect.stringMatching(sentence) });
   });
+});
+
+test("over a WebSocket a loss is told as over MQTT: cut by the hub, reset, silent", async () => {
+  const running = await runHub();
+  const [key, cert] = ["server.key", "server.pem"].map((name) => readFileSync(join(running.folder, name), "utf8"));
+  if (key === undefined || cert === undefined) throw new Error("no certificate");
+  const server = createHttps({ key, cert });
+  server.on("upgrade", running.mqtt.handleUpgrade);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const proxy = await new TcpProxy((server.address() as AddressInfo).port).listen();
+  onTestFinished(() => proxy[Symbol.asyncDispose]());
+  const config = keyConfig(running, { port: proxy.port, more: { transport: "mqtt-ws" } });
+  const link = testLink(config, { keepaliveS: 1, connectMsMax: 2_000 });
+  for (const [mode, sentence] of [
+    ["pass", /^The hub closed the connection after/],
+    ["reset", /was cut \(ECONNRESET\) after/],
+    ["blackhole", /does not answer any more/],
+  ] as const) {
+    proxy.mode = "pass";
+    const session = await link.open();
+    await session.send(outgoing(mode));
+    if (mode === "pass") running.hub.links.get({ deviceId: DEVICE })?.close("a test");
+    proxy.mode = mode;
+    expect((await session.lost).message, mode).toMatch(sentence);
+    await session[Symbol.asyncDispose]();
+  }
 });

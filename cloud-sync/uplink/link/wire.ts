@@ -6,6 +6,8 @@ export type Phase = "nothing" | "tcp" | "tls" | "open";
 
 interface MqttJsClient extends EventEmitter {
   readonly stream: Duplex;
+  /** False while a ping is without its answer. */
+  readonly pingResp?: boolean | null;
   end(force: boolean, callback?: () => void): unknown;
 }
 interface MqttJsProvider {
@@ -90,6 +92,12 @@ export class Wire {
     client.on("connect", () => {
       this.#phase = "open";
     });
-    client.on("close", () => this.#clients.delete(client));
+    client.on("close", () => {
+      this.#clients.delete(client);
+      // A WebSocket's stream closes without an end, and complains, without a code, of what is written after that. It was
+      // the hub, unless the hub owes the answer to a ping: then it is silence that mqtt.js has given up on.
+      const isBroken = this.#error !== undefined && "code" in this.#error;
+      if (this.#phase === "open" && !isBroken && client.pingResp !== false) this.#isEndedByPeer = true;
+    });
   }
 }

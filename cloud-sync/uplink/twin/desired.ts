@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import type { Clock } from "../../../edge/kernel/clock.ts";
 import type { JsonObject, JsonValue } from "../../contract/event.ts";
 import type { CommandAnswer, CommandRequest } from "../commands/command.ts";
 import { withoutQuery } from "../commands/record.ts";
@@ -7,12 +8,18 @@ import { isObject } from "./merge-patch.ts";
 /** Models that are listened to; a box runs a handful. */
 const MODELS_MAX = 20;
 const MESSAGE_CHARACTERS_MAX = 500;
+/** A wish that failed for a reason that may pass, such as a file server that does not answer, is tried again. */
+const RETRY_MS = 10 * 60_000;
+const PASSING: ReadonlySet<number> = new Set([429, 500]);
 
 export interface DesiredDeps {
   /** Carries a wish out as a command, with all that guards commands. */
   readonly dispatch: (request: CommandRequest) => Promise<CommandAnswer>;
   /** Of the configuration file as it is now. */
   readonly configSha256: () => Promise<string | undefined>;
+  /** Whether this configuration was put in place by the twin before, in the life of the log. */
+  readonly wasApplied: (sha256: string) => boolean;
+  readonly clock: Clock;
   /** A result has come. */
   readonly changed: () => void;
 }
@@ -32,6 +39,7 @@ export class DesiredWishes {
   readonly #deps: DesiredDeps;
   readonly #done = new Map<string, JsonValue>();
   readonly #results = new Map<string, JsonObject>();
+  #whole: JsonObject = {};
   #desired: JsonObject = {};
   #work: Promise<void> | undefined;
   #isAgain = false;
@@ -47,11 +55,20 @@ export class DesiredWishes {
 
   /** The whole desired properties. Never rejects; a newer one while one is worked on is worked on after it. */
   set(properties: JsonObject): void {
+    this.#whole = properties;
     this.#desired = isObject(properties.tailstock) ? properties.tailstock : {};
     this.#isAgain = true;
     this.#work ??= this.#run().finally(() => {
       this.#work = undefined;
     });
+  }
+
+  /** Tries again, now and then, until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#deps.clock.sleep(RETRY_MS, signal);
+      if (!signal.aborted) this.set(this.#whole);
+    }
   }
 
   async #run(): Promise<void> {
@@ -68,17 +85,28 @@ export class DesiredWishes {
       for (const wish of wishes) {
         if (isDeepStrictEqual(this.#done.get(wish.key), wish.payload)) continue;
         this.#done.set(wish.key, wish.payload);
-        if (await this.#isInPlace(wish)) continue;
+        if (await this.#isSettled(wish)) continue;
         await this.#carryOut(wish, true);
       }
     }
   }
 
-  async #isInPlace({ key, name, payload }: Wish): Promise<boolean> {
+  async #isSettled({ key, name, payload }: Wish): Promise<boolean> {
     if (name !== "applyConfig" || !isObject(payload)) return false;
     const wanted = typeof payload.sha256 === "string" ? payload.sha256.toLowerCase() : undefined;
-    if (wanted === undefined || (await this.#deps.configSha256()) !== wanted) return false;
-    this.#results.set(key, { sha256: wanted, status: 200, message: "in place" });
+    if (wanted === undefined) return false;
+    const isInPlace = (await this.#deps.configSha256()) === wanted;
+    if (!isInPlace && !this.#deps.wasApplied(wanted)) return false;
+    this.#results.set(
+      key,
+      isInPlace
+        ? { sha256: wanted, status: 200, message: "in place" }
+        : {
+            sha256: wanted,
+            status: 409,
+            message: "it was in place before; somebody has changed the file here since then",
+          },
+    );
     this.#deps.changed();
     return true;
   }
@@ -86,6 +114,7 @@ export class DesiredWishes {
   async #carryOut({ key, name, payload }: Wish, isKept: boolean): Promise<void> {
     const answer = await this.#deps.dispatch({ name, payload, via: "twin" });
     if (!isKept) return;
+    if (PASSING.has(answer.status)) this.#done.delete(key);
     const { message } = answer.payload;
     this.#results.set(key, {
       ...factsOf(payload),

@@ -50,19 +50,19 @@ export class TwinReporter {
     while (!signal.aborted) {
       this.#bell = new AbortController();
       let pauseMs = LOOK_MS;
-      const now = session();
-      if (now !== this.#session) this.#reported = undefined;
-      this.#session = now;
-      if (now === undefined) pauseMs = SESSION_MS;
-      else {
-        try {
+      try {
+        const now = session();
+        if (now !== this.#session) this.#reported = undefined;
+        this.#session = now;
+        if (now === undefined) pauseMs = SESSION_MS;
+        else {
           await this.#step();
           failures.recovered();
-        } catch (error) {
-          if (!(error instanceof EdgeError)) throw error;
-          pauseMs = error.code === "UPLINK_LOST" ? SESSION_MS : RETRY_MS;
-          if (error.code !== "UPLINK_LOST") failures.failed(error);
         }
+      } catch (error) {
+        if (!(error instanceof EdgeError)) throw error;
+        pauseMs = error.code === "UPLINK_LOST" ? SESSION_MS : RETRY_MS;
+        if (error.code !== "UPLINK_LOST") failures.failed(error);
       }
       await clock.sleep(pauseMs, AbortSignal.any([signal, this.#bell.signal]));
     }
