@@ -5,13 +5,18 @@ import { decodeMessage } from "../cloud-sync/contract/frame/message.ts";
 import { systemClock } from "../edge/kernel/clock.ts";
 import { openLog } from "../edge/log/log.ts";
 import { sampleOf, telemetryOf } from "../test/support/events.ts";
-import { startModule } from "../test/support/module-process.ts";
+import { healthOf, startModule } from "../test/support/module-process.ts";
 import { connectionString, eventsOf, runHub } from "../test/support/running-hub.ts";
 import { tempFolder } from "../test/support/temp-folder.ts";
 import { until } from "../test/support/until.ts";
 
+const CONFIG = `site: redmond
+log: { path: log.db }
+machines: { mill-01: { address: "opc.tcp://127.0.0.1:4840", signals: { speed: { node: "ns=2;s=Speed" } } } }
+`;
+
 // The uplink's container as the IoT Edge runtime starts it: who it is stands in the runtime's variables alone.
-test("identity iot-edge: the module sends as itself, each lane by the output that the deployment routes", async () => {
+test("identity iot-edge: the module waits for its configuration, then sends as itself, each lane by the output that the deployment routes", async () => {
   const running = await runHub();
   const identity = { deviceId: "box", moduleId: "uplink" };
   running.hub.registry.create({ deviceId: "box" }, {});
@@ -20,14 +25,7 @@ test("identity iot-edge: the module sends as itself, each lane by the output tha
   const configPath = join(folder, "tailstock.yaml");
   const caPath = join(folder, "ca.pem");
   writeFileSync(caPath, running.ca);
-  writeFileSync(
-    configPath,
-    `site: redmond
-log: { path: log.db }
-uplink: { identity: iot-edge, latencyMs: 500 }
-machines: { mill-01: { address: "opc.tcp://127.0.0.1:4840", signals: { speed: { node: "ns=2;s=Speed" } } } }
-`,
-  );
+  writeFileSync(configPath, CONFIG);
   const log = openLog({ path: join(folder, "log.db"), clock: systemClock });
   onTestFinished(() => log.close());
   const timeMs = Date.now();
@@ -45,6 +43,9 @@ machines: { mill-01: { address: "opc.tcp://127.0.0.1:4840", signals: { speed: { 
     env: { EdgeHubConnectionString: connectionString(running, identity), EdgeModuleCACertificateFile: caPath },
   });
   onTestFinished(() => void module.child.kill("SIGKILL"));
+  await until("the module", () => module.output().includes("no uplink is configured: waiting until one is"));
+  expect(await healthOf("uplink", { configPath, cwd: folder })).toBe(0);
+  writeFileSync(configPath, `${CONFIG}uplink: { identity: iot-edge, latencyMs: 500 }\n`);
   const sent = () =>
     eventsOf(running.hub).map(({ source, system, body }) => {
       const { blocks, events } = decodeMessage({ contentType: system.contentType ?? "", body });
@@ -64,6 +65,7 @@ machines: { mill-01: { address: "opc.tcp://127.0.0.1:4840", signals: { speed: { 
   expect(new Set(sent().map(({ source }) => `${source?.deviceId}/${source?.moduleId}`))).toEqual(
     new Set(["box/uplink"]),
   );
+  expect(await healthOf("uplink", { configPath, cwd: folder })).toBe(0);
   module.child.kill("SIGTERM");
   expect(await module.ended).toBe(0);
 }, 60_000);

@@ -40,6 +40,8 @@ export interface LineOptions {
 export class Line {
   readonly #options: LineOptions;
   #state: UplinkStatus["state"] = "connecting";
+  /** The last one that was no attempt. */
+  #outcome: UplinkStatus["state"] | "none" = "none";
   #sinceMs: number;
   #lastError: UplinkStatus["lastError"] = null;
   #failed = 0;
@@ -187,10 +189,11 @@ export class Line {
 
   #become(state: UplinkStatus["state"]): void {
     if (state === this.#state) return;
-    const isDown = (each: UplinkStatus["state"]): boolean => each === "connecting" || each === "waiting";
-    // Since when the line is down holds over its attempts.
-    if (!(isDown(state) && this.#state !== "connected") && !(isDown(this.#state) && state === "refused"))
-      this.#sinceMs = this.#options.clock.nowMs();
+    // Attempts in between are no change: since when the line is down, or refused, holds over them.
+    if (state !== "connecting" && state !== this.#outcome) {
+      if (!(state === "waiting" && this.#outcome === "none")) this.#sinceMs = this.#options.clock.nowMs();
+      this.#outcome = state;
+    }
     this.#state = state;
     this.#options.changed();
   }

@@ -180,6 +180,7 @@ test("after a long outage the newest state comes before the backlog of the prior
 
 test("a refused identity is tried again more and more seldom, and said once", async () => {
   const bench = uplinkBench(tempFolder());
+  const startMs = bench.clock.nowMs();
   bench.hub.refusesToConnect = new EdgeError("UPLINK_IDENTITY", "Unauthorized", { hint: "Check the key." });
   bench.start();
   await bench.clock.advance(600_000);
@@ -187,6 +188,7 @@ test("a refused identity is tried again more and more seldom, and said once", as
   expect(bench.hub.connects).toBeLessThan(40);
   expect(bench.uplink.status()).toMatchObject({
     state: "refused",
+    sinceMs: startMs,
     lastError: { code: "UPLINK_IDENTITY", hint: "Check the key." },
   });
   bench.hub.refusesToConnect = undefined;

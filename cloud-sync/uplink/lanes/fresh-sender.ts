@@ -121,7 +121,8 @@ export class FreshSender {
   /** Reads what comes next, up to `to`, as much as may be held. */
   #read(to: number): void {
     const { log, limits } = this.#deps;
-    let position = this.#position ?? to;
+    if (this.#position === undefined) return;
+    let position = this.#position;
     while (position < to && this.#gatheredSamples < limits.encodeSamplesMax) {
       const read = log.readAfter(position, { limitEvents: limits.readEventsMax });
       for (const event of read) {

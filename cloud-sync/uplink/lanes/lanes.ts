@@ -102,8 +102,14 @@ export class Lanes {
     const lanes = [this.#priorityLane, this.#fresh, this.#backlog, this.#resend].map((lane) =>
       lane.run(life).catch(fail),
     );
-    await Promise.all([...lanes, this.#watchEpoch(life, () => failed.abort())]);
+    let isAnother = false;
+    const turn = (): void => {
+      isAnother = true;
+      failed.abort();
+    };
+    await Promise.all([...lanes, this.#watchEpoch(life, turn)]);
     this.#fail = undefined;
+    if (isAnother) this.forget();
     if (first !== undefined) throw first.error;
   }
 
@@ -117,9 +123,7 @@ export class Lanes {
   async #watchEpoch(signal: AbortSignal, changed: () => void): Promise<void> {
     while (!signal.aborted) {
       await this.#deps.clock.sleep(1_000, signal);
-      if (signal.aborted || !this.#epoch.hasChanged()) continue;
-      this.forget();
-      changed();
+      if (!signal.aborted && this.#epoch.hasChanged()) changed();
     }
   }
 

@@ -1,9 +1,11 @@
 import { join } from "node:path";
 import { Command } from "commander";
+import type { HubAddresses } from "../../../cloud-sync/hub/hub-file.ts";
 import { EdgeError } from "../../kernel/errors.ts";
 import type { Cli } from "../cli.ts";
 import { DEMO_LOG_NAME, freePort, prepareDemoFolder, writeDemoConfig } from "../demo/demo-config.ts";
-import { connectDemoHub, type DemoHub, startDemoHub } from "../demo/demo-hub.ts";
+import { connectDemoHub, startDemoHub } from "../demo/demo-hub.ts";
+import type { HubProcess } from "../demo/hub-process.ts";
 import { demoFolder } from "../demo/running-demo.ts";
 import { type SimulatorProcess, startSimulator } from "../demo/simulator-process.ts";
 import { parseCount } from "../duration.ts";
@@ -52,7 +54,7 @@ async function demo(cli: Cli, options: DemoOptions): Promise<void> {
   try {
     simulator = await startSimulator({ seed, folder, nodeArguments: cli.nodeArguments, signal: cli.signal });
   } catch (error) {
-    await (await starting)?.process.stop();
+    await (await starting)?.stop();
     throw error;
   }
   const hub = await starting;
@@ -65,12 +67,12 @@ async function demo(cli: Cli, options: DemoOptions): Promise<void> {
     if (!signal.aborted) death = how;
     ending.abort();
   });
-  void hub?.process.ended.then((how) => {
+  void hub?.ended.then((how) => {
     if (!signal.aborted) cli.output.note(`${how}; the factory goes on, and its readings wait in the log`);
   });
   try {
     const port = wantedPort === undefined || wantedPort === 0 ? await freePort(wantedPort ?? 8080) : wantedPort;
-    const uplink = hub && (await connectDemoHub(hub, control, folder));
+    const uplink = hub && (await connectDemoHub(cli, hub, control, folder));
     const configPath = await writeDemoConfig(folder, simulator.addresses, port, uplink);
     const running = runEdgeProcess(
       cli,
@@ -87,7 +89,7 @@ async function demo(cli: Cli, options: DemoOptions): Promise<void> {
     );
     await Promise.race([running, overdue(signal)]);
   } finally {
-    await Promise.all([simulator.stop(), hub?.process.stop()]);
+    await Promise.all([simulator.stop(), hub?.stop()]);
   }
   if (death !== undefined) {
     throw new EdgeError("DRIVER_NOT_CONNECTED", death, { hint: "Start the demo again; its log is kept." });
@@ -108,13 +110,13 @@ interface Announcement {
   readonly modbus: string;
   readonly control: string;
   /** Null without one. */
-  readonly hub: { readonly mqtt: string; readonly https: string; readonly connections: string } | null;
+  readonly hub: Pick<HubAddresses, "mqtt" | "https" | "amqp" | "ca" | "connections"> | null;
 }
 
-function hubFacts(hub: DemoHub | undefined): Announcement["hub"] {
+function hubFacts(hub: HubProcess | undefined): Announcement["hub"] {
   if (!hub) return null;
-  const { mqtt, https } = hub.process.addresses;
-  return { mqtt, https, connections: hub.connections };
+  const { mqtt, https, amqp, ca, connections } = hub.addresses;
+  return { mqtt, https, amqp, ca, connections };
 }
 
 function announce(cli: Cli, facts: Announcement): Promise<void> {
@@ -128,7 +130,9 @@ function announce(cli: Cli, facts: Announcement): Promise<void> {
     ...(facts.hub === null
       ? []
       : [
-          `  Local hub      ${facts.hub.mqtt} for devices, ${facts.hub.https} for services`,
+          `  Local hub      ${facts.hub.mqtt} (devices)`,
+          `                 ${facts.hub.https} (services)`,
+          ...(facts.hub.amqp === null ? [] : [`                 ${facts.hub.amqp} (events)`]),
           `                 connection strings in ${facts.hub.connections}`,
         ]),
     `  Configuration  ${facts.configPath}`,
@@ -137,7 +141,7 @@ function announce(cli: Cli, facts: Announcement): Promise<void> {
     "    npx tailstock status",
     "    npx tailstock tail mill-01 --signal spindleSpeed",
     "    npx tailstock demo inject spike mill-01 --for 60s",
-    ...(facts.hub === null ? [] : ["    npx tailstock demo line cut --for 2m"]),
+    ...(facts.hub === null ? [] : ["    npx tailstock demo line cut --for 2m", "    npx tailstock hub tail"]),
     "",
     "  Ctrl-C ends everything.",
     "",
