@@ -141,7 +141,8 @@ function certificateError(code: string | undefined, error: unknown, at: string, 
 
 /** What the hub's own answer to the login (CONNACK) says. MQTT 3.1.1, table 3.1. */
 function refusal(code: string | undefined, error: unknown, address: HubAddress, make: Make): EdgeError | undefined {
-  const text = messageOf(error);
+  // The SDK says so of whatever went wrong in a first connection.
+  const text = messageOf(error).replace("Failure on first connection (Not authorized): ", "");
   const returnCode = /^[1-5]$/.test(code ?? "") ? Number(code) : undefined;
   if (returnCode === 3 || /server unavailable/i.test(text)) {
     return make(
