@@ -11,6 +11,7 @@ import { DEVICE, fileOf, keyConfig, outgoing, testLink, uplinkConfig } from "../
 import { type RunningHub, runHub } from "../../../test/support/running-hub.ts";
 import { TcpProxy } from "../../../test/support/tcp-proxy.ts";
 import { makeAuthority, makeDeviceCertificate, makeServerCertificate } from "../../hub/make-certificate.ts";
+import { connectError } from "./link-error.ts";
 
 // Goal: whoever answers in place of the hub, with whatever certificate or clock, is told as what it is.
 
@@ -302,4 +303,31 @@ test("over a WebSocket a loss is told as over MQTT: cut by the hub, reset, silen
     expect((await session.lost).message, mode).toMatch(sentence);
     await session[Symbol.asyncDispose]();
   }
+});
+
+test("numbers in the text of a socket's error are no answer of the hub", () => {
+  const address = {
+    host: "hub",
+    port: 8883,
+    hubName: "hub",
+    deviceId: DEVICE,
+    moduleId: undefined,
+    proof: "key" as const,
+    connectionString: undefined,
+    x509: undefined,
+    ca: undefined,
+  };
+  const told = (message: string, code?: string) =>
+    connectError({
+      error: Object.assign(new Error(message), code === undefined ? {} : { code }),
+      phase: "tcp",
+      address,
+      transport: "mqtt",
+    }).code;
+  expect(told("C0401F:error:0A00010B:SSL routines", "ERR_SSL_WRONG_VERSION_NUMBER")).toBe("UPLINK_UNREACHABLE");
+  expect(told("connect ETIMEDOUT 10.4.0.1:40123", "ETIMEDOUT")).toBe("UPLINK_UNREACHABLE");
+  expect(
+    told("mqtt.js returned Failure on first connection (Not authorized): Unable to establish a connection error"),
+  ).toBe("UPLINK_UNREACHABLE");
+  expect(told("Connection refused: Not authorized", "5")).toBe("UPLINK_IDENTITY");
 });
