@@ -28,8 +28,10 @@ const PROMISED: Readonly<Record<string, string>> = {
   P21: "one bad register fails the batch or the link",
   P22: "one dead unit stalls its line; stale replies",
   P24: "a configuration is larger than the twin",
+  P25: "each tiny message is paid for",
   P26: "it does not start without internet",
   P27: "charts crash the browser",
+  P28: "a durable buffer is never replayed",
   P29: "a bad configuration hangs or is lost",
   P30: "flash wears out, and nobody knows how fast",
 };

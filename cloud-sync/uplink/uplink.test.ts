@@ -85,7 +85,7 @@ test("P09 a message that vanishes without a word is sent again, and the cursor h
   expect(bench.hub.messages.some(({ id }) => id === vanished)).toBe(true);
 });
 
-test("P10 a message that kills the line, and one that is refused, are set aside and told; the rest goes on", async () => {
+test("P10 a message that kills the line is set aside and told, and can be sent again; the rest goes on", async () => {
   const bench = uplinkBench(tempFolder());
   bench.start();
   await bench.round(3);
@@ -110,6 +110,24 @@ test("P10 a message that kills the line, and one that is refused, are set aside 
   expect(wantDeadLettersAgain(bench.state.path, "all")).toBe(1);
   await bench.until("sent again", () => bench.state.deadLetterCount() === 0);
   expect(missing(bench)).toEqual([]);
+});
+
+test("P10 a message that the hub refuses is set aside at once, also when it is of both lanes", async () => {
+  const bench = uplinkBench(tempFolder());
+  bench.start();
+  await bench.round(5);
+  bench.hub.treat = (_, events) => (events.some(({ type }) => type === "alarm") ? "refused" : "ack");
+  await bench.round(4);
+  await bench.until("drained", () => bench.isDrained);
+  const letters = bench.state.deadLetters();
+  expect(new Set(letters.map(({ lane }) => lane))).toEqual(new Set(["priority", "telemetry"]));
+  expect(letters.every(({ reason, bytes }) => reason === "not in this life" && bytes > 0)).toBe(true);
+  // The alarm about a dead letter is refused as well, and begets no further one.
+  expect(letters.length).toBeLessThanOrEqual(4);
+  bench.hub.treat = () => "ack";
+  await bench.round(70, 1_000);
+  await bench.until("drained", () => bench.isDrained);
+  expect(bench.state.deadLetterCount()).toBe(letters.length);
 });
 
 test("P11 what is new arrives within seconds while a backlog drains behind it", async () => {
@@ -207,6 +225,60 @@ test("while the hub throttles, less is sent, and more again when it does not", a
   await bench.round(30);
   expect(tries).toBeLessThan(120);
   bench.hub.treat = () => "ack";
+  await bench.until("drained", () => bench.isDrained);
+  expect(missing(bench)).toEqual([]);
+});
+
+test("a disk that refuses to note what was acknowledged costs duplicates, and nothing else", async () => {
+  const bench = uplinkBench(tempFolder());
+  bench.start();
+  await bench.round(5);
+  const save = bench.log.saveCursor.bind(bench.log);
+  bench.log.saveCursor = () => {
+    throw new EdgeError("LOG_FULL", "the disk is full");
+  };
+  await bench.round(10);
+  const before = bench.log.cursor("uplink.telemetry");
+  bench.log.saveCursor = save;
+  await bench.round(3);
+  await bench.until("drained", () => bench.isDrained);
+  expect(bench.log.cursor("uplink.telemetry")).toBeGreaterThan(before);
+  expect(missing(bench)).toEqual([]);
+});
+
+test("a hub whose day is used up is left alone until midnight", async () => {
+  const bench = uplinkBench(tempFolder());
+  bench.start();
+  await bench.round(2);
+  bench.hub.refusesToConnect = new EdgeError("UPLINK_QUOTA", "quota exceeded", { hint: "Buy units." });
+  bench.hub.dropSession();
+  await bench.round(5);
+  const { connects } = bench.hub;
+  bench.hub.refusesToConnect = undefined;
+  const untilMidnightMs = 86_400_000 - (bench.clock.nowMs() % 86_400_000);
+  await bench.clock.advance(untilMidnightMs - 60_000);
+  expect([bench.hub.connects, bench.uplink.status().state]).toEqual([connects, "refused"]);
+  await bench.clock.advance(121_000);
+  await bench.until("drained", () => bench.isDrained);
+  expect(missing(bench)).toEqual([]);
+});
+
+test("a day's units are not passed, what happens goes on, and at midnight the rest follows", async () => {
+  const bench = uplinkBench(tempFolder(), { unitsPerDayMax: 120, latencyMs: 1_000, latencyMsMax: 2_000 });
+  const untilMidnightMs = 86_400_000 - (bench.clock.nowMs() % 86_400_000);
+  await bench.clock.advance(untilMidnightMs - 600_000);
+  bench.start();
+  await bench.round(300, 50);
+  await bench.clock.advance(2_000);
+  const { telemetry } = bench.state.traffic(bench.clock.nowMs());
+  expect(telemetry.units).toBeGreaterThan(60);
+  expect(telemetry.units).toBeLessThanOrEqual(120);
+  expect(bench.isDrained).toBe(false);
+  const rounds = bench.hub.arrived.flatMap(({ events }) =>
+    events.map(({ data }) => (data as { round?: number }).round),
+  );
+  expect(rounds).toContain(300);
+  await bench.clock.advance(298_000);
   await bench.until("drained", () => bench.isDrained);
   expect(missing(bench)).toEqual([]);
 });

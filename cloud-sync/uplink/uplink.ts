@@ -54,6 +54,7 @@ export class Uplink implements Component {
   readonly #lanes: Lanes;
   readonly #events: LineEvents;
   readonly #logFailures: FailureLog;
+  readonly #stateFailures: FailureLog;
   readonly #retrying = new Set<number>();
   #session: HubSession | undefined;
   #shortSessions = 0;
@@ -66,6 +67,7 @@ export class Uplink implements Component {
     this.#pace = new Pace(clock, config.bytesPerSecondMax);
     this.#budget = new Budget(config);
     this.#logFailures = new FailureLog(logger, clock, { component: "uplink", part: "log" });
+    this.#stateFailures = new FailureLog(logger, clock, { component: "uplink", part: "state" });
     this.#events = new LineEvents({ log, site, clock, address: connector.description, logger });
     this.#line = new Line({
       connector,
@@ -170,11 +172,15 @@ export class Uplink implements Component {
     this.#giveUp = giveUp;
     void session.lost.then(giveUp);
     this.#lanes.attach(session);
-    await Promise.all([this.#runLanes(life), this.#watch(giveUp, life)]);
-    this.#lanes.detach();
-    this.#giveUp = undefined;
-    this.#session = undefined;
-    await this.#close(session);
+    try {
+      await Promise.all([this.#runLanes(life), this.#watch(giveUp, life)]);
+    } finally {
+      over.abort();
+      this.#lanes.detach();
+      this.#giveUp = undefined;
+      this.#session = undefined;
+      await this.#close(session);
+    }
     return why;
   }
 
@@ -184,7 +190,7 @@ export class Uplink implements Component {
         await this.#lanes.run(signal);
         this.#logFailures.recovered();
       } catch (error) {
-        if (!(error instanceof EdgeError)) throw error;
+        if (!isOfFile(error)) throw error;
         this.#logFailures.failed(error);
         this.#lanes.forget();
         await this.#options.clock.sleep(LOG_PAUSE_MS, signal);
@@ -212,9 +218,15 @@ export class Uplink implements Component {
   async #keepHouse(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     while (!signal.aborted) {
-      this.#followRate();
-      this.#budget.plan(clock.nowMs(), this.#accounts.today().units);
-      this.#tryAgain();
+      try {
+        this.#followRate();
+        this.#budget.plan(clock.nowMs(), this.#accounts.today().units);
+        this.#tryAgain();
+        this.#stateFailures.recovered();
+      } catch (error) {
+        if (!isOfFile(error)) throw error;
+        this.#stateFailures.failed(error);
+      }
       this.#saveStatus();
       await clock.sleep(STATUS_MS, signal);
     }
@@ -293,4 +305,11 @@ export class Uplink implements Component {
     }
     this.#saveStatus();
   }
+}
+
+/** Of the log's or the uplink's own file: it may be well again in a second. */
+function isOfFile(error: unknown): boolean {
+  return (
+    error instanceof EdgeError || (error instanceof Error && "code" in error && /^SQLITE/.test(String(error.code)))
+  );
 }

@@ -58,6 +58,8 @@ export interface WindowOptions {
   readonly throttled: () => void;
   /** The session is no good any more. */
   readonly failed: (error: EdgeError) => void;
+  /** What was done with a message could not be noted: it counts as not done, and is read anew. */
+  readonly broken: (error: unknown) => void;
 }
 
 /**
@@ -204,8 +206,10 @@ export class Window {
       ? Math.max(BYTES_MIN, this.#bytesAllowed * BYTES_BACKOFF)
       : Math.min(this.#options.bytesMax, this.#bytesAllowed + slot.parcel.bytes);
     if (!this.#remove(slot)) return;
-    this.#options.acknowledged(slot.parcel);
-    slot.parcel.settled("acknowledged");
+    this.#note(() => {
+      this.#options.acknowledged(slot.parcel);
+      slot.parcel.settled("acknowledged");
+    });
     this.#pump();
     this.#bell.ring();
   }
@@ -233,10 +237,21 @@ export class Window {
   }
 
   #setAside(slot: Slot, error: EdgeError): void {
-    this.#options.setAside(slot.parcel, error, slot.losses + 1);
     this.#remove(slot);
-    slot.parcel.settled("dead");
+    this.#note(() => {
+      this.#options.setAside(slot.parcel, error, slot.losses + 1);
+      slot.parcel.settled("dead");
+    });
     this.#bell.ring();
+  }
+
+  /** The log's disk may refuse. */
+  #note(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#options.broken(error);
+    }
   }
 
   #remove(slot: Slot): boolean {

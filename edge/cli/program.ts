@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { Command } from "commander";
+import { tailstockVersion } from "../kernel/version.ts";
 import type { Cli } from "./cli.ts";
 import { browseCommand } from "./commands/browse.ts";
 import { certsCommand } from "./commands/certs.ts";
@@ -31,12 +30,9 @@ Exit codes: 0 fine, 1 failed or a problem was found, 2 the command line is wrong
 
 /** The whole command line. Commands load what they need when they run, so that a short one starts fast. */
 export function createProgram(cli: Cli): Command {
-  const manifest = JSON.parse(readFileSync(join(import.meta.dirname, "..", "..", "package.json"), "utf8")) as {
-    version: string;
-  };
   const program = new Command("tailstock")
     .description("Polls machines over OPC UA and Modbus, keeps every reading in a local log, shows them live.")
-    .version(manifest.version, "-V, --version", "print the version")
+    .version(tailstockVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "show this help")
     .option("--json", "one JSON document instead of text; streams give one JSON value a line")
     .configureHelp({ showGlobalOptions: true })

@@ -102,6 +102,8 @@ describe("uplink status", () => {
     writeFileSync(join(fresh.folder, "tailstock.yaml"), YAML.replace(/^uplink.*\n/m, ""));
     const none = await fresh.tailstock("uplink", "status");
     expect(none.stderr).toContain("has no uplink");
+    writeFileSync(join(dead.folder, "tailstock.yaml"), YAML.replace(/^uplink.*\n/m, ""));
+    expect((await dead.tailstock("uplink", "status")).stderr).toContain("has no uplink");
     expect((await fresh.tailstock("status")).stdout).not.toContain("uplink");
   });
 });

@@ -2,8 +2,8 @@ import { type AddressInfo, createConnection, createServer, type Server, type Soc
 import { portError } from "./opcua-host.ts";
 
 /**
- * pass: as a cable. cut: connections are reset, and new ones as soon as they say something. freeze: connections stay open and nothing comes
- * through, as behind a switch that hangs; what waited goes on when the line is mended.
+ * pass: as a cable. cut: connections are reset, and new ones refused. freeze: connections stay open and nothing comes through,
+ * as behind a switch that hangs; what waited goes on when the line is mended.
  */
 export const LINE_MODES = ["pass", "cut", "freeze"] as const;
 export type LineMode = (typeof LINE_MODES)[number];
@@ -21,6 +21,8 @@ export interface LineState {
   readonly connections: number;
 }
 
+/** Somebody else may have taken the port for a moment while the line was cut. */
+const LISTEN_AGAIN_MS = 200;
 /** What one timer can wait for. */
 const DURATION_MS_MAX = 2_147_000_000;
 
@@ -34,6 +36,7 @@ export class LineSwitch implements AsyncDisposable {
   #sinceMs = Date.now();
   #untilMs: number | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #again: NodeJS.Timeout | undefined;
 
   constructor(targetPort: number) {
     this.#targetPort = targetPort;
@@ -42,11 +45,11 @@ export class LineSwitch implements AsyncDisposable {
   /** @param port 0 takes any free one. @throws EdgeError PORT_IN_USE */
   async listen(port: number): Promise<void> {
     const server = createServer((near) => this.#accept(near));
-    this.#server = server;
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error) => reject(portError(port, error)));
       server.listen(port, "127.0.0.1", resolve);
     });
+    this.#server = server;
     this.#port = (server.address() as AddressInfo).port;
   }
 
@@ -68,6 +71,8 @@ export class LineSwitch implements AsyncDisposable {
     this.#untilMs = null;
     if (mode !== this.#mode) this.#sinceMs = Date.now();
     this.#mode = mode;
+    if (mode === "cut") this.#close();
+    else if (this.#server === undefined) this.#open();
     for (const [near, far] of this.#pairs) {
       if (mode === "cut") {
         near.resetAndDestroy();
@@ -84,15 +89,31 @@ export class LineSwitch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#timer);
     for (const socket of [...this.#pairs].flat()) socket.destroy();
-    const server = this.#server;
-    if (server?.listening) await new Promise<void>((resolve) => server.close(() => resolve()));
+    this.#close();
+  }
+
+  #close(): void {
+    clearTimeout(this.#again);
+    this.#server?.close();
+    this.#server = undefined;
+  }
+
+  #open(): void {
+    clearTimeout(this.#again);
+    const server = createServer((near) => this.#accept(near));
+    this.#server = server;
+    server.on("error", () => {
+      if (this.#server !== server) return;
+      this.#again = setTimeout(() => this.#server === server && this.#open(), LISTEN_AGAIN_MS).unref();
+    });
+    server.listen(this.#port, "127.0.0.1");
   }
 
   #accept(near: Socket): void {
     near.on("error", () => undefined);
+    // It was on its way when the line was cut.
     if (this.#mode === "cut") {
-      // With its first bytes: a reset that overtakes the opening would look now like one fault, now like another.
-      near.once("data", () => near.resetAndDestroy());
+      near.resetAndDestroy();
       return;
     }
     const far = createConnection(this.#targetPort, "127.0.0.1");

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import sparticuz from "@sparticuz/chromium";
@@ -113,6 +113,18 @@ test("P28 P01 the line is cut and mended: the dashboard says so, and the hub has
   again.demo.child.kill("SIGINT");
   expect((await again.demo.ended).code).toBe(0);
 }, 240_000);
+
+test("the factory does not wait for the cloud: when the hub can't start, the demo goes on without it", async () => {
+  const cwd = temporaryFolder();
+  mkdirSync(join(cwd, "data", "demo"), { recursive: true });
+  writeFileSync(join(cwd, "data", "demo", "hub"), "a file where the hub wants its folder");
+  const { demo, ready } = await startDemo(cwd);
+  expect(ready.hub).toBeNull();
+  const floor = await fetch(new URL("/api/floor", ready.dashboardUrl));
+  expect(((await floor.json()) as { machines: unknown[] }).machines.length).toBeGreaterThan(10);
+  demo.child.kill("SIGINT");
+  expect((await demo.ended).code).toBe(0);
+}, 120_000);
 
 test("without a hub the demo has no line, and its command says so", async () => {
   const cwd = temporaryFolder();

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import { type AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { createServer, TLSSocket } from "node:tls";
+import { createServer } from "node:tls";
 import { createWebSocketStream, WebSocketServer } from "ws";
-import type { ClientCertificate } from "../authorize.ts";
+import { certificateOf } from "../client-certificate.ts";
 import { keyOf } from "../identity.ts";
 import type { Hub } from "../ports.ts";
 import type { ClientSession } from "./client-session.ts";
@@ -147,18 +147,4 @@ export async function startMqtt(hub: Hub, options: MqttOptions): Promise<MqttFro
 
 function addressOf(socket: Duplex): string {
   return socket instanceof Socket ? `${socket.remoteAddress}:${socket.remotePort}` : "";
-}
-
-/** Of a TLS connection, when the client showed one. */
-function certificateOf(socket: Duplex): ClientCertificate | undefined {
-  if (!(socket instanceof TLSSocket)) return undefined;
-  const certificate = socket.getPeerCertificate();
-  if (certificate?.fingerprint === undefined) return undefined;
-  const commonName = certificate.subject?.CN;
-  return {
-    sha1: certificate.fingerprint.replaceAll(":", ""),
-    sha256: certificate.fingerprint256.replaceAll(":", ""),
-    commonName: typeof commonName === "string" ? commonName : "",
-    isTrusted: socket.authorized,
-  };
 }

@@ -7,11 +7,8 @@ export interface RestContext {
   readonly services: HubServices;
 }
 
-/** Who may call a route: a service whose policy has the right, or, where it says so, a module too. */
-export interface Access {
-  readonly right: Right;
-  readonly modulesToo?: boolean;
-}
+/** Who may call a route: a service whose policy has the right, where it says so a module too, or the device of the path. */
+export type Access = { readonly right: Right; readonly modulesToo?: boolean } | "device";
 
 declare module "fastify" {
   interface FastifyContextConfig {

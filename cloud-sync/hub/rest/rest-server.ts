@@ -6,6 +6,7 @@ import { addFailures } from "./plugins/failures.ts";
 import type { RestContext } from "./rest-context.ts";
 import { bulkRoutes } from "./routes/bulk.ts";
 import { configurationRoutes } from "./routes/configurations.ts";
+import { deviceEventRoutes } from "./routes/device-events.ts";
 import { deviceRoutes } from "./routes/devices.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { methodRoutes } from "./routes/methods.ts";
@@ -47,6 +48,7 @@ export function createRest(context: RestContext, https: ServerOptions): FastifyI
       statisticsRoutes,
       configurationRoutes,
       jobRoutes,
+      deviceEventRoutes,
     ]) {
       await scope.register(routes(context));
     }

@@ -5,39 +5,15 @@ import { HubError } from "../hub-error.ts";
 import { keyOf } from "../identity.ts";
 import type { Hub, Identity, JsonMap } from "../ports.ts";
 import { holds } from "../query/evaluate.ts";
-import { parseCondition, parseQuery } from "../query/parser.ts";
-import type { Expression, QuerySource } from "../query/query.ts";
 import { unhurried } from "../query/unhurried.ts";
-import type { ConfigurationStore, StoredConfiguration } from "../store/configuration-store.ts";
-import {
-  type ConfigurationContent,
-  isLayered,
-  overlaps,
-  parseContent,
-  patchBetween,
-  type Section,
-  withSection,
-} from "./configuration-content.ts";
+import type { ConfigurationStore } from "../store/configuration-store.ts";
+import { type ConfigurationContent, patchBetween, type Section, withSection } from "./configuration-content.ts";
+import { type Active, activeOf, type ConfigurationStatus, deploymentOf, planOf } from "./configuration-plan.ts";
 import type { Documents } from "./documents.ts";
 
 const SWEEP_INTERVAL_MS = 1_000;
 /** A sweep over many twins is followed by a rest so many times as long, so that it takes a tenth of a core at most. */
 const REST_FACTOR = 9;
-
-export type ConfigurationStatus = "Targeted" | "Applied";
-
-interface Active {
-  readonly id: string;
-  readonly content: ConfigurationContent;
-  readonly source: QuerySource;
-  readonly condition: Expression;
-}
-
-/** What is wanted of one twin, and how far each configuration gets. */
-interface Plan {
-  readonly sections: readonly Section[];
-  readonly statuses: ReadonlyMap<string, ConfigurationStatus>;
-}
 
 /**
  * Applies automatic configurations and IoT Edge deployments to the twins that their target conditions select, in the
@@ -140,7 +116,7 @@ export class Configurator {
     const targeting = actives.filter(
       ({ condition, content }) => (content.kind !== "modulesContent" || isEdge) && holds(condition, document),
     );
-    if (targeting.length === 0) return undefined;
+    if (targeting.length === 0 || this.#isDeployed(identity)) return undefined;
     try {
       const plan = planOf(targeting);
       if (plan.sections.length > 0) this.#set(identity, plan.sections);
@@ -152,6 +128,11 @@ export class Configurator {
       this.#failures.failed(error, { twin: keyOf(identity) });
       return { key: keyOf(identity), statuses: new Map(targeting.map(({ id }) => [id, "Targeted"])) };
     }
+  }
+
+  /** What a module of IoT Edge is told stands in its device's deployment alone, else two would set it in turns for ever. */
+  #isDeployed(identity: Identity): boolean {
+    return identity.moduleId !== undefined && this.#hub.registry.get(identity)?.managedBy?.toLowerCase() === "iotedge";
   }
 
   #deploy(deviceId: string, modules: ReadonlyMap<string, readonly Section[]>): void {
@@ -168,63 +149,4 @@ export class Configurator {
     const patch = patchBetween(values, shallowFirst.reduce(withSection, values));
     if (patch !== undefined) this.#hub.twins.write(identity, { desired: patch }, "patch");
   }
-}
-
-/**
- * What a target condition selects: of devices, or, when it is written as `FROM devices.modules WHERE …`, of modules.
- * @throws HubError ArgumentInvalid
- */
-export function parseTarget(
-  targetCondition: string,
-  kind: ConfigurationContent["kind"],
-): { source: QuerySource; condition: Expression } {
-  const source = kind === "moduleContent" ? "devices.modules" : "devices";
-  if (!/^\s*from\s/i.test(targetCondition)) return { source, condition: parseCondition(targetCondition) };
-  const query = parseQuery(`SELECT * ${targetCondition}`);
-  if (query.source !== source) {
-    throw new HubError(
-      "ArgumentInvalid",
-      `a target condition of ${kind} selects FROM ${source}, not FROM ${query.source}`,
-    );
-  }
-  return { source, condition: query.where ?? { kind: "literal", value: true } };
-}
-
-function activeOf({ id, content, targetCondition }: StoredConfiguration): Active {
-  const parsed = parseContent(content);
-  return { id, content: parsed, ...parseTarget(targetCondition, parsed.kind) };
-}
-
-/** Of what targets one twin, best first: each is applied whole, or, where a better one sets the same, not at all. */
-function planOf(targeting: readonly Active[]): Plan {
-  const sections: Section[] = [];
-  const statuses = new Map<string, ConfigurationStatus>();
-  for (const { id, content } of targeting) {
-    if (content.kind === "modulesContent") continue;
-    const isFree = !content.sections.some((section) => sections.some((taken) => overlaps(section, taken)));
-    if (isFree) sections.push(...content.sections);
-    statuses.set(id, isFree ? "Applied" : "Targeted");
-  }
-  return { sections, statuses };
-}
-
-/** The best whole deployment, and over it the layers whose priority is higher, the best one last. */
-function deploymentOf(targeting: readonly Active[]): {
-  readonly modules: ReadonlyMap<string, readonly Section[]>;
-  readonly statuses: ReadonlyMap<string, ConfigurationStatus>;
-} {
-  const statuses = new Map<string, ConfigurationStatus>();
-  const layers: ReadonlyMap<string, readonly Section[]>[] = [];
-  let isBaseFound = false;
-  for (const { id, content } of targeting) {
-    if (content.kind !== "modulesContent") continue;
-    statuses.set(id, isBaseFound ? "Targeted" : "Applied");
-    if (isBaseFound) continue;
-    layers.unshift(content.modules);
-    isBaseFound = !isLayered(content);
-  }
-  const modules = new Map<string, readonly Section[]>();
-  for (const layer of layers)
-    for (const [moduleId, sections] of layer) modules.set(moduleId, [...(modules.get(moduleId) ?? []), ...sections]);
-  return { modules, statuses };
 }

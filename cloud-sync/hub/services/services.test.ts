@@ -89,6 +89,13 @@ test("modules are configured, and edge devices get their deployment with its lay
       targetCondition: "tags.site = 'oslo'",
       priority,
     } as never);
+  // It would also fit the deployed collector, whose properties are the deployment's alone.
+  await registry.addConfiguration({
+    id: "collectors",
+    content: { moduleContent: { "properties.desired.rate": 99 } },
+    targetCondition: "FROM devices.modules WHERE moduleId = 'collector'",
+    priority: 9,
+  } as never);
   await deployment("base", 1, {
     $edgeAgent: { "properties.desired": { modules: { collector: { version: "1" } } } },
     collector: { "properties.desired": { rate: 1 } },
@@ -106,6 +113,13 @@ test("modules are configured, and edge devices get their deployment with its lay
   });
   expect(desiredOf(running, { deviceId: "edge", moduleId: "collector" })).toEqual({ rate: 1 });
   expect(local.hub.registry.get({ deviceId: "plain", moduleId: "collector" })).toBeUndefined();
+  const { version } = local.hub.twins.get({ deviceId: "edge", moduleId: "collector" });
+  local.hub.twins.write({ deviceId: "plain", moduleId: "scorer" }, { desired: { threshold: 0.1 } }, "patch");
+  await untilTrue(
+    "another sweep is over",
+    () => desiredOf(running, { deviceId: "plain", moduleId: "scorer" }).threshold === 0.5,
+  );
+  expect(local.hub.twins.get({ deviceId: "edge", moduleId: "collector" }).version).toBe(version);
   device(running, "other", {}, true);
   await registry.applyConfigurationContentOnDevice("other", {
     modulesContent: { collector: { "properties.desired": { rate: 7 } } },

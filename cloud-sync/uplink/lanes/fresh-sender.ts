@@ -10,6 +10,9 @@ import type { TelemetryCursor } from "./telemetry-cursor.ts";
 /** Stretches beside each other that were sent ahead of a backlog; beyond, what is fresh waits instead. */
 const AHEAD_MAX = 64;
 
+/** So often what is new is read, well before it is sealed: out of blocks it would cost much more. */
+const READ_MS = 500;
+
 /** Sends what is new, every so often, whatever else is under way. */
 export class FreshSender {
   readonly #deps: LaneDeps;
@@ -17,39 +20,56 @@ export class FreshSender {
   readonly #window: Window;
   /** Messages spread over the time to gather, from site to site. */
   readonly #phase: number;
+  /** Up to here was read. */
   #position: number | undefined;
+  /** Read and not packed yet: of #gatheredAfter < offset ≤ #position. */
+  #gathered: StoredEvent[] = [];
+  #gatheredSamples = 0;
+  #gatheredAfter = 0;
   #waiting: Parcel[] = [];
-  #gatheredMs: number;
+  /** Time of the first event of what is packed and not acknowledged. */
+  readonly #unsettledMs = new Set<{ readonly timeMs: number }>();
+  #steppedMs: number;
 
   constructor(deps: LaneDeps, cursor: TelemetryCursor, window: Window, phase: number) {
     this.#deps = deps;
     this.#cursor = cursor;
     this.#window = window;
     this.#phase = phase;
-    this.#gatheredMs = deps.clock.monotonicMs();
+    this.#steppedMs = deps.clock.monotonicMs();
   }
 
   /** What was read is read again, from the cursor on. */
   forget(): void {
     this.#position = undefined;
+    this.#gathered = [];
+    this.#gatheredSamples = 0;
     this.#waiting = [];
+    this.#unsettledMs.clear();
+  }
+
+  /** Of the oldest event that is read and not acknowledged. */
+  get oldestMs(): number | undefined {
+    const [oldest] = this.#unsettledMs;
+    return oldest?.timeMs ?? this.#gathered[0]?.timeMs;
   }
 
   /** For the life of a session. @throws EdgeError of the log */
   async run(signal: AbortSignal): Promise<void> {
+    const { clock, budget, usedUnits } = this.#deps;
     this.#leaveSealed();
     while (!signal.aborted) {
-      if (await this.#hand(signal)) await this.#step(signal);
+      const mayGo = budget.hasUnits(clock.nowMs(), usedUnits());
+      if (mayGo && (await this.#hand(signal))) await this.#step(signal);
       await this.#untilNext(signal);
-      if (!signal.aborted) this.#leaveSealed();
     }
   }
 
   /** Blocks that begin behind the cursor need not be encoded again, and thinned ones can only be told by their roll-ups. */
   #leaveSealed(): void {
     const { log, limits } = this.#deps;
-    this.#position ??= this.#cursor.backlogEnd ?? this.#cursor.whole;
-    const after = this.#position;
+    if (this.#position === undefined) this.#jump(this.#cursor.backlogEnd ?? this.#cursor.whole);
+    const after = this.#position ?? 0;
     const blocks = log.readBlocks(after, { limitBytes: limits.sliceBytes });
     if (!blocks.some(({ bytes, firstOffset }) => bytes === undefined || firstOffset > after)) {
       this.#leaveBacklog(after);
@@ -58,68 +78,89 @@ export class FreshSender {
     const head = log.head();
     const newest = Math.max(after, head - limits.freshEvents);
     // What is sealed is read as blocks only: the newest events are had for little only while they are not.
-    this.#position = log.readBlocks(newest, { limitBytes: 1 }).length === 0 ? newest : head;
-    this.#cursor.openBacklog(this.#position);
+    this.#jump(log.readBlocks(newest, { limitBytes: 1 }).length === 0 ? newest : head);
+    this.#cursor.openBacklog(this.#position ?? head);
   }
 
   /** What has waited for long is left to the backlog, so that what is new is not behind it. */
   #leaveBacklog(after: number): void {
     const { log, clock, limits, budget } = this.#deps;
-    const head = log.head();
-    const end = head - limits.freshEvents;
+    const end = log.head() - limits.freshEvents;
     if (end <= after || this.#cursor.ahead.count >= AHEAD_MAX) return;
     const [oldest] = log.readAfter(after, { limitEvents: 1 });
     const staleAfterMs = limits.staleAfterMs + 3 * budget.gatherMs;
     if (oldest === undefined || clock.nowMs() - oldest.timeMs < staleAfterMs) return;
+    this.#jump(end);
     this.#cursor.openBacklog(end);
-    this.#position = end;
+  }
+
+  /** Goes on from there; what was gathered before is packed by itself. */
+  #jump(offset: number): void {
+    this.#pack();
+    this.#position = offset;
+    this.#gatheredAfter = offset;
   }
 
   async #step(signal: AbortSignal): Promise<void> {
-    const { log, clock, budget, usedUnits } = this.#deps;
-    if (!budget.hasUnits(clock.nowMs(), usedUnits())) return;
+    const { log, clock, budget } = this.#deps;
+    this.#leaveSealed();
     const to = log.head();
-    const spanMs = clock.monotonicMs() - this.#gatheredMs;
-    this.#gatheredMs += spanMs;
+    const spanMs = clock.monotonicMs() - this.#steppedMs;
+    this.#steppedMs += spanMs;
     let bytes = 0;
     let messages = 0;
-    while (!signal.aborted && (this.#position ?? to) < to) {
-      const parcels = this.#gather(to);
+    do {
+      this.#read(to);
+      const parcels = this.#pack();
       bytes += parcels.reduce((sum, parcel) => sum + parcel.bytes, 0);
       messages += parcels.length;
-      this.#waiting.push(...parcels);
-      if (!(await this.#hand(signal))) break;
-    }
+    } while ((await this.#hand(signal)) && (this.#position ?? to) < to);
     if (messages > 0) budget.gathered(Math.max(spanMs, budget.gatherMs / 2), bytes, messages);
   }
 
-  /** Reads and encodes the next events, up to `to` at most. */
-  #gather(to: number): Parcel[] {
-    const { log, limits, site, live, tooLarge } = this.#deps;
-    const after = this.#position ?? to;
-    const events: StoredEvent[] = [];
-    let end = after;
-    for (let samples = 0; end < to && samples < limits.encodeSamplesMax; ) {
-      const read = log.readAfter(end, { limitEvents: limits.readEventsMax });
+  /** Reads what comes next, up to `to`, as much as may be held. */
+  #read(to: number): void {
+    const { log, limits } = this.#deps;
+    let position = this.#position ?? to;
+    while (position < to && this.#gatheredSamples < limits.encodeSamplesMax) {
+      const read = log.readAfter(position, { limitEvents: limits.readEventsMax });
       for (const event of read) {
-        if (event.type === "telemetry") samples += event.data.samples.length;
-        events.push(event);
+        if (event.type === "telemetry") this.#gatheredSamples += event.data.samples.length;
+        this.#gathered.push(event);
       }
-      end = read.length < limits.readEventsMax ? Math.max(to, read.at(-1)?.offset ?? to) : (read.at(-1)?.offset ?? to);
+      const last = read.at(-1)?.offset ?? to;
+      position = read.length < limits.readEventsMax ? Math.max(to, last) : last;
     }
-    const { frames, tooLarge: misfits } = packLive(events, BODY_BYTES_MAX);
+    this.#position = position;
+  }
+
+  /** Encodes what was gathered; it waits to be handed over. */
+  #pack(): readonly Parcel[] {
+    const { site, live, tooLarge } = this.#deps;
+    const after = this.#gatheredAfter;
+    const end = this.#position ?? after;
+    if (end <= after) return [];
+    const oldest = { timeMs: this.#gathered[0]?.timeMs ?? 0 };
+    const { frames, tooLarge: misfits } = packLive(this.#gathered, BODY_BYTES_MAX);
     for (const event of misfits) tooLarge("telemetry", event);
-    this.#position = end;
+    this.#gathered = [];
+    this.#gatheredSamples = 0;
+    this.#gatheredAfter = end;
     let left = frames.length;
     const settled = (): void => {
-      if (--left === 0) this.#cursor.freshDone(after, end);
+      if (--left > 0) return;
+      this.#unsettledMs.delete(oldest);
+      this.#cursor.freshDone(after, end);
     };
-    if (left === 0) this.#cursor.freshDone(after, end);
-    return frames.map((frame) => {
+    if (left > 0) this.#unsettledMs.add(oldest);
+    else this.#cursor.freshDone(after, end);
+    const parcels = frames.map((frame): Parcel => {
       const message = messageOf("telemetry", site, { body: frame.body, contentType: FRAME_CONTENT_TYPE });
       live({ message, samples: frame.samples });
       return { message, bytes: bytesOf(message), events: frame.events, contents: frame.contents, settled };
     });
+    this.#waiting.push(...parcels);
+    return parcels;
   }
 
   /** Hands over what waits; false on abort, when it goes on waiting. */
@@ -139,6 +180,12 @@ export class FreshSender {
     const nowMs = clock.monotonicMs();
     const phaseMs = this.#phase * gatherMs;
     const nextMs = (Math.floor((nowMs - phaseMs) / gatherMs) + 1) * gatherMs + phaseMs;
-    await clock.sleep(Math.max(1, nextMs - nowMs), signal);
+    for (let leftMs = nextMs - nowMs; leftMs > 0 && !signal.aborted; leftMs = nextMs - clock.monotonicMs()) {
+      await clock.sleep(Math.max(1, Math.min(READ_MS, leftMs)), signal);
+      // While what is packed does not go, nothing is added to it.
+      if (signal.aborted || this.#waiting.length > 0) continue;
+      this.#leaveSealed();
+      this.#read(this.#deps.log.head());
+    }
   }
 }

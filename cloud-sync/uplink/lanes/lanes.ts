@@ -17,7 +17,7 @@ const FRESH_MESSAGES_MIN = 2;
 export interface LanesOptions {
   readonly deps: LaneDeps;
   readonly windowMessages: number;
-  readonly window: Omit<WindowOptions, "messagesMax" | "bytesMax" | "clock" | "line">;
+  readonly window: Omit<WindowOptions, "messagesMax" | "bytesMax" | "clock" | "line" | "broken">;
   /** 0..1 */
   readonly phase: number;
 }
@@ -35,13 +35,21 @@ export class Lanes {
   readonly #epoch: EpochWatch;
   readonly #line = new SharedLine();
   #isLoaded = false;
+  #fail: ((error: unknown) => void) | undefined;
 
   constructor({ deps, windowMessages, window, phase }: LanesOptions) {
     this.#deps = deps;
     const { clock, limits } = deps;
     const line = this.#line;
     const windowOf = (messagesMax: number): Window =>
-      new Window({ ...window, clock, line, messagesMax, bytesMax: limits.windowBytesMax });
+      new Window({
+        ...window,
+        clock,
+        line,
+        messagesMax,
+        bytesMax: limits.windowBytesMax,
+        broken: (error) => this.#broken(error),
+      });
     const fresh = windowOf(Math.max(FRESH_MESSAGES_MIN, Math.floor(windowMessages / FRESH_SHARE)));
     const backlog = windowOf(windowMessages);
     this.priority = windowOf(limits.priorityMessages);
@@ -86,14 +94,23 @@ export class Lanes {
     const failed = new AbortController();
     const life = AbortSignal.any([signal, failed.signal]);
     let first: { readonly error: unknown } | undefined;
+    const fail = (error: unknown): void => {
+      first ??= { error };
+      failed.abort();
+    };
+    this.#fail = fail;
     const lanes = [this.#priorityLane, this.#fresh, this.#backlog, this.#resend].map((lane) =>
-      lane.run(life).catch((error: unknown) => {
-        first ??= { error };
-        failed.abort();
-      }),
+      lane.run(life).catch(fail),
     );
     await Promise.all([...lanes, this.#watchEpoch(life, () => failed.abort())]);
+    this.#fail = undefined;
     if (first !== undefined) throw first.error;
+  }
+
+  /** While the lanes do not run, what is read next is read from the cursors anyway. */
+  #broken(error: unknown): void {
+    if (this.#fail) this.#fail(error);
+    else this.forget();
   }
 
   /** Another log has taken the place of the one that is read: begin anew with it. */
@@ -140,14 +157,17 @@ export class Lanes {
     return { offset, backlogEvents, lagMs, eventsPerSecond, bytesPerSecond, drainMs };
   }
 
-  /** Time of about the oldest event of telemetry that waits. */
+  /** Time of about the oldest event of telemetry that waits; nothing is decoded for it. */
   #oldestMs(): number | undefined {
     const { log } = this.#deps;
-    if (this.#cursor.backlogEnd !== undefined) {
-      const [block] = log.readBlocks(this.#cursor.taken, { limitBytes: 1 });
-      if (block?.bytes) return readBlockHead(block.bytes).fromMs;
-      if (block) return undefined;
-    }
-    return log.readAfter(this.#cursor.taken, { limitEvents: 1 })[0]?.timeMs;
+    const { taken, backlogEnd } = this.#cursor;
+    const freshMs = this.#fresh.oldestMs;
+    if (backlogEnd === undefined && freshMs !== undefined) return freshMs;
+    const [block] = log.readBlocks(taken, { limitBytes: 1 });
+    if (block === undefined) return log.readAfter(taken, { limitEvents: 1 })[0]?.timeMs;
+    if (block.bytes === undefined) return undefined;
+    const { fromMs, toMs, firstOffset, lastOffset } = readBlockHead(block.bytes);
+    const share = Math.max(0, taken - firstOffset) / Math.max(1, lastOffset - firstOffset);
+    return fromMs + share * (toMs - fromMs);
   }
 }

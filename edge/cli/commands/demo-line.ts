@@ -24,7 +24,7 @@ export function demoLineCommand(cli: Cli): Command {
       const { lineState } = await import("../../simulator/control-client.ts");
       await show(cli, await lineState(controlUrl(cli, of)));
     });
-  command.addCommand(change(cli, "cut", "cut", "connections are reset, and so are new ones"));
+  command.addCommand(change(cli, "cut", "cut", "connections are reset, and new ones refused"));
   command.addCommand(change(cli, "freeze", "freeze", "connections stay open, and nothing comes through"));
   command.addCommand(change(cli, "mend", "pass", "it works again"));
   return command;

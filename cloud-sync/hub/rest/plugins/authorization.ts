@@ -1,10 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { authorizeIdentity, authorizeService } from "../../authorize.ts";
+import { authorizeCertificate, authorizeIdentity, authorizeService, type Grant } from "../../authorize.ts";
+import { certificateOf } from "../../client-certificate.ts";
 import { HubError } from "../../hub-error.ts";
 import type { Hub, Identity } from "../../ports.ts";
 
 /** Names the module that calls, when a module invokes a method: "device/module". */
 const CALLING_MODULE = "x-ms-edge-moduleid";
+
+/** Who was let in as the device or module of the path. */
+const grants = new WeakMap<FastifyRequest, Grant>();
 
 /** Every route says who may call it; one that says nothing is open to nobody. Must be added before the routes. */
 export function addAuthorization(app: FastifyInstance, hub: Hub): void {
@@ -13,10 +17,30 @@ export function addAuthorization(app: FastifyInstance, hub: Hub): void {
     const { access } = request.routeOptions.config;
     const token = request.headers.authorization ?? "";
     if (access === undefined) throw new HubError("IotHubUnauthorizedAccess", "this address is open to nobody");
+    if (access === "device") {
+      const identity = identityOfPath(request);
+      const certificate = certificateOf(request.raw.socket);
+      const grant =
+        token === "" ? authorizeCertificate(hub, identity, certificate) : authorizeIdentity(hub, identity, token);
+      grants.set(request, grant);
+      return;
+    }
     const calling = access.modulesToo ? callingModule(request) : undefined;
     if (calling !== undefined) authorizeIdentity(hub, calling, token);
     else authorizeService(hub, token, access.right, request.url.split("?")[0]);
   });
+}
+
+/** Of a request to a route that is the device's own. */
+export function grantOf(request: FastifyRequest): Grant {
+  const grant = grants.get(request);
+  if (grant === undefined) throw new HubError("IotHubUnauthorizedAccess", "nobody was let in");
+  return grant;
+}
+
+export function identityOfPath({ params }: FastifyRequest): Identity {
+  const { id = "", moduleId } = params as { id?: string; moduleId?: string };
+  return { deviceId: id, ...(moduleId === undefined ? {} : { moduleId }) };
 }
 
 function callingModule({ headers }: FastifyRequest): Identity | undefined {

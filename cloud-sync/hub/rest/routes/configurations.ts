@@ -2,7 +2,7 @@ import { type FastifyPluginAsyncTypebox, type Static, Type } from "@fastify/type
 import { HubError } from "../../hub-error.ts";
 import { parseQuery } from "../../query/parser.ts";
 import { parseContent } from "../../services/configuration-content.ts";
-import { parseTarget } from "../../services/configurator.ts";
+import { parseTarget } from "../../services/configuration-plan.ts";
 import type { ConfigurationWrite } from "../../store/configuration-store.ts";
 import { ifMatchOf, quoted } from "../if-match.ts";
 import type { RestContext } from "../rest-context.ts";

@@ -20,9 +20,11 @@ export function uplinkStatusCommand(cli: Cli): Command {
       const { bounds, config } = await boundsOfLog(cli, options, path);
       const log = openLogReader(path);
       try {
-        const report = uplinkReport(log, bounds, cli.clock.nowMs());
+        const isConfigured = config === null ? null : config.uplink !== undefined;
+        // What ran before it was taken out of the configuration is no trouble of today.
+        const report = isConfigured === false ? undefined : uplinkReport(log, bounds, cli.clock.nowMs());
         if (report === undefined) {
-          throw new EdgeError("UPLINK_CONFIG", noUplinkText(config === null ? null : config.uplink !== undefined), {
+          throw new EdgeError("UPLINK_CONFIG", noUplinkText(isConfigured), {
             hint: "README, The line to the cloud, says what to write into tailstock.yaml.",
           });
         }
