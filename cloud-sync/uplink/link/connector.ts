@@ -65,11 +65,12 @@ class SdkConnector implements HubConnector {
     const address = readHubAddress(this.#config, this.#deps.environment ?? {});
     this.#description = describeAddress(address);
     const sdk = loadSdk();
-    const wire = new Wire(connectMsMax);
+    const isWebSocket = this.#config.transport === "mqtt-ws";
+    const wire = new Wire(2 * connectMsMax, isWebSocket);
     let transport: LinkTransport | undefined;
     const Transport = transportClass(sdk, {
       wire,
-      isWebSocket: this.#config.transport === "mqtt-ws",
+      isWebSocket,
       made: (made) => {
         transport = made;
       },

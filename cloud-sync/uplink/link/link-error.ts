@@ -141,8 +141,11 @@ function certificateError(code: string | undefined, error: unknown, at: string, 
 
 /** What the hub's own answer to the login (CONNACK) says. MQTT 3.1.1, table 3.1. */
 function refusal(code: string | undefined, error: unknown, address: HubAddress, make: Make): EdgeError | undefined {
-  const text = messageOf(error);
-  const returnCode = /^[1-5]$/.test(code ?? "") ? Number(code) : undefined;
+  // A socket's or OpenSSL's error is never the hub's answer; its text holds arbitrary numbers.
+  if (code !== undefined && !/^[1-5]$/.test(code)) return undefined;
+  // The SDK says so of whatever went wrong in a first connection.
+  const text = messageOf(error).replace("Failure on first connection (Not authorized): ", "");
+  const returnCode = code === undefined ? undefined : Number(code);
   if (returnCode === 3 || /server unavailable/i.test(text)) {
     return make(
       "UPLINK_UNREACHABLE",
@@ -150,7 +153,7 @@ function refusal(code: string | undefined, error: unknown, address: HubAddress, 
       "It is tried again by itself. If it stays so: the state of the hub's service, or a hub whose messages of today are used up.",
     );
   }
-  if (returnCode === undefined && !/not authorized|bad user ?name|identifier rejected|401/i.test(text))
+  if (returnCode === undefined && !/not authorized|bad user ?name|identifier rejected|server response: 401/i.test(text))
     return undefined;
   return make(
     "UPLINK_IDENTITY",

@@ -200,3 +200,27 @@ describe("the hub", () => {
     await until("messages come after the renewal, too", () => link.requests.commands.length === 1);
   });
 });
+
+test("a session that is lost while it still asks for its twin does not come back to life beside the next one", async () => {
+  const { running, proxy, link } = await proxied();
+  let connections = 0;
+  const attach = running.hub.links.attach.bind(running.hub.links);
+  running.hub.links.attach = (each) => {
+    connections++;
+    return attach(each);
+  };
+  const sessions = 15;
+  for (let i = 0; i < sessions; i++) {
+    proxy.mode = "pass";
+    const session = await link.open();
+    // At different moments of the requests that follow the opening.
+    await new Promise((resolve) => setTimeout(resolve, i));
+    proxy.mode = "reset";
+    await session.lost;
+    proxy.mode = "pass";
+    await session[Symbol.asyncDispose]();
+  }
+  await (await link.open()).send(outgoing("the last is the only one"));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(connections).toBe(sessions + 1);
+});

@@ -11,6 +11,7 @@ import { DEVICE, fileOf, keyConfig, outgoing, testLink, uplinkConfig } from "../
 import { type RunningHub, runHub } from "../../../test/support/running-hub.ts";
 import { TcpProxy } from "../../../test/support/tcp-proxy.ts";
 import { makeAuthority, makeDeviceCertificate, makeServerCertificate } from "../../hub/make-certificate.ts";
+import { connectError } from "./link-error.ts";
 
 // Goal: whoever answers in place of the hub, with whatever certificate or clock, is told as what it is.
 
@@ -222,9 +223,10 @@ describe("certificates of the box", () => {
 });
 
 describe("what answers in place of a hub", () => {
-  async function serverThat(answer: "silent" | "talks plainly"): Promise<number> {
+  async function serverThat(answer: "is silent" | "talks plainly" | "hangs up"): Promise<number> {
     const server = createTcp((socket) => {
       socket.on("error", () => undefined);
+      if (answer === "hangs up") socket.end();
       if (answer === "talks plainly") socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
     });
     await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
@@ -252,7 +254,8 @@ describe("what answers in place of a hub", () => {
   const caOf = new WeakMap<RunningHub, string>();
 
   test.each([
-    ["silent", /the connection is made, but the TLS handshake gets no answer$/],
+    ["hangs up", /the connection was cut during the TLS handshake/],
+    ["is silent", /the connection is made, but the TLS handshake gets no answer$/],
     ["talks plainly", /does not speak TLS as a hub does/],
   ] as const)("a server that %s", async (answer, sentence) => {
     const running = await runHub();
@@ -288,8 +291,8 @@ test("over a WebSocket a loss is told as over MQTT: cut by the hub, reset, silen
   const config = keyConfig(running, { port: proxy.port, more: { transport: "mqtt-ws" } });
   const link = testLink(config, { keepaliveS: 1, connectMsMax: 2_000 });
   for (const [mode, sentence] of [
-    ["pass", /^The hub closed the connection after/],
-    ["reset", /was cut \(ECONNRESET\) after/],
+    ["pass", /^The connection was closed by the hub or by something on the way after/],
+    ["reset", /was cut \(E\w+\) after|was closed by the hub or by something on the way after/],
     ["blackhole", /does not answer any more/],
   ] as const) {
     proxy.mode = "pass";
@@ -300,4 +303,31 @@ test("over a WebSocket a loss is told as over MQTT: cut by the hub, reset, silen
     expect((await session.lost).message, mode).toMatch(sentence);
     await session[Symbol.asyncDispose]();
   }
+});
+
+test("numbers in the text of a socket's error are no answer of the hub", () => {
+  const address = {
+    host: "hub",
+    port: 8883,
+    hubName: "hub",
+    deviceId: DEVICE,
+    moduleId: undefined,
+    proof: "key" as const,
+    connectionString: undefined,
+    x509: undefined,
+    ca: undefined,
+  };
+  const told = (message: string, code?: string) =>
+    connectError({
+      error: Object.assign(new Error(message), code === undefined ? {} : { code }),
+      phase: "tcp",
+      address,
+      transport: "mqtt",
+    }).code;
+  expect(told("C0401F:error:0A00010B:SSL routines", "ERR_SSL_WRONG_VERSION_NUMBER")).toBe("UPLINK_UNREACHABLE");
+  expect(told("connect ETIMEDOUT 10.4.0.1:40123", "ETIMEDOUT")).toBe("UPLINK_UNREACHABLE");
+  expect(
+    told("mqtt.js returned Failure on first connection (Not authorized): Unable to establish a connection error"),
+  ).toBe("UPLINK_UNREACHABLE");
+  expect(told("Connection refused: Not authorized", "5")).toBe("UPLINK_IDENTITY");
 });

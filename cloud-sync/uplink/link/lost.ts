@@ -29,7 +29,8 @@ export class LossHistory {
   explain(ended: EndedSession): EdgeError {
     const { address, wire, cause, lifeMs, acknowledged, waiting } = ended;
     const code = codeOf(wire.error) ?? codeOf(cause);
-    const isClosedByHub = wire.isEndedByPeer || code === "ECONNRESET";
+    // Of a WebSocket nobody can tell whether it was ended or cut.
+    const isClosedByHub = wire.isEndedByPeer || code === "ECONNRESET" || (code === undefined && !wire.isSilent);
     this.#shortInARow = isClosedByHub && lifeMs < SHORT_SESSION_MS ? this.#shortInARow + 1 : 0;
     const after = `after ${lifeMs < 10_000 ? (lifeMs / 1000).toFixed(1) : Math.round(lifeMs / 1000)} s`;
     if (this.#shortInARow >= SHORT_SESSIONS_MIN) {
@@ -51,7 +52,9 @@ export class LossHistory {
       ? `The hub closed the connection ${after}`
       : code !== undefined
         ? `The connection to the hub was cut (${code}) ${after}`
-        : `The hub at ${address.host}:${address.port} does not answer any more; the connection was given up ${after}`;
+        : isClosedByHub
+          ? `The connection was closed by the hub or by something on the way ${after}`
+          : `The hub at ${address.host}:${address.port} does not answer any more; the connection was given up ${after}`;
     return new EdgeError("UPLINK_LOST", what, { cause, hint });
   }
 }

@@ -136,6 +136,7 @@ async function answer(
   signal: AbortSignal,
   ask: (done: (error?: Error | null) => void) => void,
 ): Promise<void> {
+  if (signal.aborted) return;
   const over = new AbortController();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   ask((error) => (error ? reject(error) : resolve()));

@@ -135,6 +135,7 @@ export class LinkSession implements HubSession {
   #lose(error: EdgeError): EdgeError {
     if (this.#lostError !== undefined) return this.#lostError;
     this.#lostError = error;
+    this.#parts.wire.seal();
     this.#resolveLost(error);
     for (const reject of this.#waiting) reject(error);
     this.#waiting.clear();
@@ -148,6 +149,7 @@ export async function closeClient(
   atOnce: boolean,
 ): Promise<void> {
   if (atOnce) wire.destroy();
+  else wire.seal();
   const closed = new AbortController();
   const closing = client.close().then(
     () => closed.abort(),

@@ -1,5 +1,5 @@
-import type { EventEmitter } from "node:events";
-import type { Duplex } from "node:stream";
+import { EventEmitter } from "node:events";
+import { Duplex } from "node:stream";
 
 /** How far an attempt came. */
 export type Phase = "nothing" | "tcp" | "tls" | "open";
@@ -21,13 +21,21 @@ interface MqttJsProvider {
  */
 export class Wire {
   readonly #connectTimeoutMs: number;
+  readonly #isWebSocket: boolean;
   readonly #clients = new Set<MqttJsClient>();
   #phase: Phase = "nothing";
   #error: Error | undefined;
   #isEndedByPeer = false;
+  #isSilent = false;
+  #isSealed = false;
 
-  constructor(connectTimeoutMs: number) {
+  /**
+   * @param connectTimeoutMs mqtt.js's own, which tells nothing of why: longer than what the connector waits
+   * @param isWebSocket whose stream ends however it was closed, so that its end says nothing
+   */
+  constructor(connectTimeoutMs: number, isWebSocket: boolean) {
     this.#connectTimeoutMs = connectTimeoutMs;
+    this.#isWebSocket = isWebSocket;
   }
 
   /** Of the latest socket. */
@@ -45,6 +53,11 @@ export class Wire {
     return this.#isEndedByPeer;
   }
 
+  /** Whether the latest socket was given up here because the other side owed an answer to a ping. */
+  get isSilent(): boolean {
+    return this.#isSilent;
+  }
+
   /** Watches the sockets of an SDK transport; to be called before it connects. */
   watch(transport: object): void {
     // Private to the SDK, whose version is pinned; without it errors are told less exactly, and that is all.
@@ -53,6 +66,7 @@ export class Wire {
     if (base === undefined || provider === undefined) return;
     base.mqttProvider = {
       connect: (uri, options) => {
+        if (this.#isSealed) return new NoClient();
         const client = provider.connect(uri, { ...options, connectTimeout: this.#connectTimeoutMs });
         this.#watchClient(client);
         return client;
@@ -60,8 +74,17 @@ export class Wire {
     };
   }
 
-  /** Cuts everything at once. */
+  /**
+   * No further socket from now on. A request that reaches the SDK's transport after a loss would make it connect again by
+   * itself, and so take the identity away from the session that came after.
+   */
+  seal(): void {
+    this.#isSealed = true;
+  }
+
+  /** Cuts everything at once, for good. */
   destroy(): void {
+    this.seal();
     for (const client of this.#clients) {
       client.end(true);
       client.stream.destroy();
@@ -74,6 +97,7 @@ export class Wire {
     this.#phase = "nothing";
     this.#error = undefined;
     this.#isEndedByPeer = false;
+    this.#isSilent = false;
     const note = (error: Error): void => {
       this.#error ??= error;
     };
@@ -85,7 +109,7 @@ export class Wire {
       this.#phase = "tls";
     });
     stream.on("end", () => {
-      this.#isEndedByPeer = true;
+      this.#isEndedByPeer = !this.#isWebSocket;
     });
     stream.on("error", note);
     client.on("error", note);
@@ -94,10 +118,21 @@ export class Wire {
     });
     client.on("close", () => {
       this.#clients.delete(client);
-      // A WebSocket's stream closes without an end, and complains, without a code, of what is written after that. It was
-      // the hub, unless the hub owes the answer to a ping: then it is silence that mqtt.js has given up on.
-      const isBroken = this.#error !== undefined && "code" in this.#error;
-      if (this.#phase === "open" && !isBroken && client.pingResp !== false) this.#isEndedByPeer = true;
+      this.#isSilent = client.pingResp === false;
     });
+  }
+}
+
+/** What a sealed wire gives in place of a connection: it fails at once. */
+class NoClient extends EventEmitter implements MqttJsClient {
+  readonly stream = new Duplex().destroy();
+
+  constructor() {
+    super();
+    process.nextTick(() => this.emit("close"));
+  }
+
+  end(_force: boolean, callback?: () => void): void {
+    if (callback) process.nextTick(callback);
   }
 }
