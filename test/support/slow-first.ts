@@ -5,22 +5,25 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 /** The files that take ten seconds and more, the longest first: begun last, one of them would keep everybody waiting. */
 const SLOW = [
   "test/simulation/uplink.test.ts",
-  "test/e2e/line-cut.test.ts",
-  "edge/cli/log-recovery.test.ts",
   "modules/uplink.test.ts",
+  "test/e2e/line-cut.test.ts",
   "edge/log/full-disk.test.ts",
+  "edge/cli/demo.test.ts",
   "edge/drivers/opcua/faults.test.ts",
-  "edge/drivers/opcua/publisher.test.ts",
-  "edge/cli/uplink.test.ts",
   "edge/drivers/modbus/faults.test.ts",
   "test/e2e/edge.test.ts",
-  "edge/cli/device-opcua.test.ts",
-  "cloud-sync/uplink/link/link-faults.test.ts",
-  "edge/cli/demo.test.ts",
-  "test/e2e/launcher.test.ts",
   "edge/log/log-processes.test.ts",
+  "edge/log/shedding.test.ts",
+  "edge/drivers/opcua/publisher.test.ts",
   "edge/simulator/opcua-line.test.ts",
   "edge/simulator/main.test.ts",
+  "cloud-sync/uplink/line-return.test.ts",
+  "cloud-sync/uplink/link/link-faults.test.ts",
+  "edge/log/killed.test.ts",
+  "edge/log/model.test.ts",
+  "test/e2e/launcher.test.ts",
+  "edge/cli/uplink.test.ts",
+  "edge/cli/log-recovery.test.ts",
 ];
 const ROOT = join(import.meta.dirname, "..", "..");
 
