@@ -3,11 +3,11 @@ import type { Clock } from "../../edge/kernel/clock.ts";
 import type { HubConnector } from "./ports.ts";
 
 /** So often it is knocked at the hub's address, so that the office sees data within seconds of the line's return. */
-const KNOCK_MS = 2_000;
+const KNOCK_MS = 1_000;
 /** A knock that was not answered by then will not be. */
 const KNOCK_MS_MAX = 10_000;
-/** Knocks under way at once: five at one every two seconds are all that have no answer yet. */
-const KNOCKS_MAX = 5;
+/** Knocks under way at once: all that have no answer yet. */
+const KNOCKS_MAX = 10;
 
 export interface Answer {
   /** How long the knock took that was answered: what the line needs for a few round trips. */

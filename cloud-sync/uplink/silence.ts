@@ -7,7 +7,7 @@ const PATIENCE_MS = 3_000;
 /** What is under way may take so many times as long as it should. */
 const SLOWNESS = 3;
 /** After the hub has answered a knock: what the session still gets to say something. */
-const GRACE_MS_MIN = 1_000;
+const GRACE_MS_MIN = 500;
 const LOOK_MS = 500;
 
 /** What waits for an acknowledgement, at one moment. */

@@ -28,8 +28,9 @@ const LOG_PAUSE_MS = 1_000;
 /** Sessions that end so soon, one after the other: the hub may be throttling by hanging up. */
 const SHORT_SESSION_MS = 5_000;
 const SHORT_SESSIONS = 3;
-/** A session that is given up may take so long to close. */
+/** A session may take so long to close: an orderly end, and one that is given up, whose line may be dead. */
 const CLOSE_MS_MAX = 3_000;
+const ABANDON_MS_MAX = 300;
 
 export interface UplinkOptions {
   /** Appends and moves cursors too; one that follows when the file is replaced. */
@@ -187,7 +188,7 @@ export class Uplink implements Component {
       this.#lanes.detach();
       this.#giveUp = undefined;
       this.#session = undefined;
-      await this.#close(session);
+      await this.#close(session, signal.aborted ? CLOSE_MS_MAX : ABANDON_MS_MAX);
     }
     return why;
   }
@@ -216,10 +217,10 @@ export class Uplink implements Component {
     }
   }
 
-  async #close(session: HubSession): Promise<void> {
+  async #close(session: HubSession, withinMs: number): Promise<void> {
     const closed = new AbortController();
     const closing = Promise.resolve(session[Symbol.asyncDispose]()).catch(() => undefined);
-    await Promise.race([closing, this.#options.clock.sleep(CLOSE_MS_MAX, closed.signal)]);
+    await Promise.race([closing, this.#options.clock.sleep(withinMs, closed.signal)]);
     closed.abort();
   }
 
