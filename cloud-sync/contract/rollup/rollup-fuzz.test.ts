@@ -182,6 +182,11 @@ test.each<[string, Buffer, string | undefined]>([
   expect(outcome(bytes)).toBe(code);
 });
 
+test("an encoder may take mode 1, which ours never needs", () => {
+  const bytes = cell(1, 2, 0x12, (values) => values.zigzag(2 ** 24 + 1));
+  expect(readRollup(bytes).get(0)).toEqual([{ minute: 1, count: 2, min: 2 ** 24, max: 2 ** 24, mean: 2 ** 24 }]);
+});
+
 test("as many cells as there may be are read; the builder gives nothing rather than more", () => {
   const build = (cells: number): Buffer | undefined => {
     const builder = new RollupBuilder();

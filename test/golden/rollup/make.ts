@@ -23,16 +23,15 @@ const machine: Fill = (builder) => {
   }
 };
 
-/** A signal for each number mode, with numbers that no earlier one gives back, constant and not, below zero and above. */
+/** A signal for each number mode, constant and not, below zero and above. What mode 1 can say, an earlier one says as well. */
 const modes: Fill = (builder) => {
   for (let mode = 0; mode < 14; mode++) {
     const numberOf = (k: number): number => {
       const value = k / 10 ** (mode >> 1);
       return mode & 1 ? Math.fround(value) : value;
     };
-    for (const [at, k] of [-1_234_567, 7_654_321, 3, 3].entries())
-      builder.add(mode, TIME_MS + Math.min(at, 2) * MINUTE_MS, numberOf(k), 0);
-    builder.add(mode, TIME_MS, numberOf(1_000_001), 0);
+    for (const [at, ks] of [[-1_234_567, 1_000_001, 5], [7_654_321], [3, 8]].entries())
+      for (const k of ks) builder.add(mode, TIME_MS + at * MINUTE_MS, numberOf(k), 0);
   }
 };
 
