@@ -123,6 +123,8 @@ export interface LaneStatus {
   readonly bytesPerSecond: number;
   /** Until nothing waits, at the present rate; null when it does not shrink or nothing waits. */
   readonly drainMs: number | null;
+  /** Acknowledged since this uplink began; left out by an earlier version. */
+  readonly total?: Traffic & { readonly events: number };
 }
 
 export interface DeadLetter {

@@ -172,7 +172,7 @@ export class Lanes {
     const lagMs = oldestMs === undefined ? 0 : Math.max(0, this.#deps.clock.nowMs() - oldestMs);
     const isDraining = backlogEvents > 0 && eventsPerSecond > 0;
     const drainMs = isDraining ? Math.round((backlogEvents / eventsPerSecond) * 1_000) : null;
-    return { offset, backlogEvents, lagMs, eventsPerSecond, bytesPerSecond, drainMs };
+    return { offset, backlogEvents, lagMs, eventsPerSecond, bytesPerSecond, drainMs, total: rate.total };
   }
 
   /** Time of about the oldest event of telemetry that waits; nothing is decoded for it. */
