@@ -2,10 +2,14 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** The files that take ten seconds and more, the longest first: begun last, one of them would keep everybody waiting. */
+/**
+ * The files that take ten seconds and more, about the longest first: begun last, one of them would keep everybody waiting.
+ * The third promises a delay, and stands beside two that need the processor least.
+ */
 const SLOW = [
   "test/simulation/uplink.test.ts",
   "modules/uplink.test.ts",
+  "cloud-sync/uplink/line-return.test.ts",
   "test/e2e/line-cut.test.ts",
   "edge/log/full-disk.test.ts",
   "edge/cli/demo.test.ts",
@@ -17,7 +21,6 @@ const SLOW = [
   "edge/drivers/opcua/publisher.test.ts",
   "edge/simulator/opcua-line.test.ts",
   "edge/simulator/main.test.ts",
-  "cloud-sync/uplink/line-return.test.ts",
   "cloud-sync/uplink/link/link-faults.test.ts",
   "edge/log/killed.test.ts",
   "edge/log/model.test.ts",
