@@ -43,7 +43,7 @@ export interface HubConnector {
    * UPLINK_CONFIG
    */
   connect(signal: AbortSignal): Promise<HubSession>;
-  /** Cheap: whether a TCP connection to the hub's address comes about; no credentials are used. */
+  /** Cheap: whether somebody at the hub's address speaks TLS; nothing is proved, and no credentials are used. */
   probe(signal: AbortSignal): Promise<boolean>;
 }
 
@@ -123,6 +123,8 @@ export interface LaneStatus {
   readonly bytesPerSecond: number;
   /** Until nothing waits, at the present rate; null when it does not shrink or nothing waits. */
   readonly drainMs: number | null;
+  /** Acknowledged since this uplink began; left out by an earlier version. */
+  readonly total?: Traffic & { readonly events: number };
 }
 
 export interface DeadLetter {

@@ -1,11 +1,13 @@
 import type { Clock } from "../../edge/kernel/clock.ts";
+import type { Traffic } from "./ports.ts";
 
 const SPAN_S = 10;
 
-/** Events and bytes a second, over the last ten. */
+/** Events and bytes a second, over the last ten, and all that was counted. */
 export class RateMeter {
   readonly #clock: Clock;
   readonly #startMs: number;
+  readonly #total = { events: 0, messages: 0, units: 0, bytes: 0 };
   #seconds: { second: number; events: number; bytes: number }[] = [];
 
   constructor(clock: Clock) {
@@ -19,7 +21,16 @@ export class RateMeter {
     return second;
   }
 
-  add(events: number, bytes: number): void {
+  get total(): Traffic & { readonly events: number } {
+    return { ...this.#total };
+  }
+
+  /** A message. */
+  add({ events, bytes, units }: { readonly events: number; readonly bytes: number; readonly units: number }): void {
+    this.#total.messages++;
+    this.#total.events += events;
+    this.#total.units += units;
+    this.#total.bytes += bytes;
     const second = this.#now();
     const last = this.#seconds.at(-1);
     if (last?.second === second) {

@@ -133,6 +133,16 @@ describe("P25 uplink bill", () => {
     expect(slow.parts[0].load.messages).toBeLessThan(12_000);
   });
 
+  test("a log that is too short for the latency asked for is measured by a shorter one, which is said", async () => {
+    const { tailstock } = shop();
+    const { code, stdout } = await tailstock("uplink", "bill", "--latency", "1h");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /messages? measured, gathered for \d.* at most so much, for longer gathering packs better\)$/m,
+    );
+    expect(stdout).toMatch(/^messages .* gathered for 60 min each$/m);
+  });
+
   test("what the uplink itself has counted goes before an estimate", async () => {
     const recent = { messages: 720, units: 1_440, bytes: 4_000_000, samples: 216_000, spanMs: 3_600_000 };
     const { tailstock } = shop(uplinkStatus(Date.now(), { recent }));

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { filledLog } from "../../../test/support/filled-log.ts";
 import { tempFolder } from "../../../test/support/temp-folder.ts";
 import { cheapestOf, classNeeds, loadOf, loadOfMeasured, loadOfSingles, MESSAGE_OVERHEAD_BYTES } from "./bill.ts";
-import { measureLiveSize } from "./live-size.ts";
+import { measureLiveSize, measureLongestSize } from "./live-size.ts";
 
 const stream = { readingsPerSecond: 10_000, bytesPerReading: 0.5, latencyMs: 5_000, priorityMessagesPerDay: 0 };
 const needs = (units: number, smallUnits = units * 8) =>
@@ -71,5 +71,11 @@ test("the newest readings of a log are packed as the uplink packs them, without 
   // Longer gathering packs better.
   expect(long?.bytesPerReading).toBeLessThan(short?.bytesPerReading ?? 0);
   expect(measureLiveSize(log, 3_600_000)).toBeUndefined();
+  // Too short for an hour: by the longest that can be measured, which is no less.
+  const longest = measureLongestSize(log, 3_600_000);
+  expect(longest?.latencyMs).toBeGreaterThan(30_000);
+  expect(longest?.latencyMs).toBeLessThan(100_000);
+  expect(longest?.readingsPerSecond).toBeCloseTo(60, 0);
+  expect(measureLongestSize(log, 5_000)).toEqual(short);
   log.close();
 });

@@ -8,6 +8,7 @@ import { MESSAGE_OVERHEAD_BYTES } from "./bill.ts";
 /** How much of the log is looked at, from its end back. */
 const EVENTS_MAX = 30_000;
 const WINDOWS_MAX = 12;
+const SHORTEST_MS = 1_000;
 const DAY_MS = 86_400_000;
 const BODY_BYTES_MAX = MESSAGE_BYTES_MAX - MESSAGE_OVERHEAD_BYTES;
 
@@ -27,7 +28,24 @@ export interface LiveSize {
  * @returns undefined when the log holds no whole window of that length with a reading in it
  */
 export function measureLiveSize(log: LogReader, latencyMs: number): LiveSize | undefined {
+  return sizeOf(newestEvents(log), latencyMs);
+}
+
+/**
+ * As measureLiveSize, or for the longest shorter window that the log holds: what is gathered for longer packs better, so
+ * that its bytes a reading are an upper bound.
+ * @returns undefined when the log holds no whole window of SHORTEST_MS either
+ */
+export function measureLongestSize(log: LogReader, latencyMs: number): LiveSize | undefined {
   const events = newestEvents(log);
+  for (let triedMs = latencyMs; triedMs >= SHORTEST_MS || triedMs === latencyMs; triedMs = Math.floor(triedMs / 1.25)) {
+    const size = sizeOf(events, triedMs);
+    if (size !== undefined) return size;
+  }
+  return undefined;
+}
+
+function sizeOf(events: readonly StoredEvent[], latencyMs: number): LiveSize | undefined {
   const windows = Map.groupBy(events, ({ timeMs }) => Math.floor(timeMs / latencyMs));
   // The first and the last window are cut off.
   const whole = [...windows.keys()]

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../../../edge/kernel/clock.ts";
 import { UPLINK_COMMANDS, type UplinkCommand } from "../../../edge/kernel/config/model.ts";
 import { EdgeError, messageOf } from "../../../edge/kernel/errors.ts";
-import type { JsonObject } from "../../contract/event.ts";
+import type { JsonObject, JsonValue } from "../../contract/event.ts";
 import { type CommandActions, type CommandAnswer, type CommandRequest, refusal } from "./command.ts";
 import { checkPayload } from "./payloads.ts";
 import { commandRecord } from "./record.ts";
@@ -16,6 +16,7 @@ const COMMANDS_BURST = 20;
 const COMMANDS_PER_SECOND = 2;
 /** While commands are refused for their number, one in so long is recorded, with the count of the others. */
 const REFUSED_RECORD_MS = 60_000;
+const PAYLOAD_DEPTH_MAX = 32;
 
 export interface DispatcherDeps {
   readonly allow: readonly UplinkCommand[];
@@ -47,7 +48,8 @@ export class CommandDispatcher {
   }
 
   /** Never rejects. Messages go one after the other; the same one, delivered again, gets the answer that it got. */
-  dispatch(request: CommandRequest): Promise<CommandAnswer> {
+  dispatch(given: CommandRequest): Promise<CommandAnswer> {
+    const request = { ...given, payload: writable(given.payload) };
     const { via, messageId } = request;
     if (via !== "message") return this.#handle(request);
     const known = messageId === undefined ? undefined : this.#answers.get(messageId);
@@ -58,7 +60,8 @@ export class CommandDispatcher {
       this.#messagesWaiting--;
       return this.#handle(request);
     });
-    this.#messages = answer;
+    // One that fails all the same must not keep those behind it from their turn.
+    this.#messages = answer.catch(() => undefined);
     if (messageId === undefined) return answer;
     this.#answers.set(messageId, answer);
     if (this.#answers.size > MESSAGE_IDS_MAX) {
@@ -154,4 +157,14 @@ export class CommandDispatcher {
       logger.error({ record: data, err: error }, "a command could not be recorded");
     }
   }
+}
+
+/** What is nested by the thousand can be read as JSON, but not be written: no command takes the text in its place. */
+function writable(payload: JsonValue): JsonValue {
+  return isDeeper(payload, PAYLOAD_DEPTH_MAX) ? `(nested deeper than ${PAYLOAD_DEPTH_MAX} levels)` : payload;
+}
+
+function isDeeper(value: JsonValue, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner as JsonValue, levels - 1));
 }

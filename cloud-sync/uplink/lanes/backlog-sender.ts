@@ -10,7 +10,7 @@ import { type BacklogPart, FrameFiller, rollupPartOf, type StoredFrame } from ".
 import { bytesOf, messageOf, type Parcel, unitsOf } from "../parcel.ts";
 import { Sequence } from "../sequence.ts";
 import type { Window } from "../window.ts";
-import type { LaneDeps } from "./lane-deps.ts";
+import { type LaneDeps, ReadSize } from "./lane-deps.ts";
 import type { TelemetryCursor } from "./telemetry-cursor.ts";
 
 /** A budget's wait is cut, so that one that grows counts soon. */
@@ -27,6 +27,7 @@ export class BacklogSender {
   readonly #cursor: TelemetryCursor;
   readonly #window: Window;
   readonly #sequence = new Sequence();
+  readonly #readSize: ReadSize;
   #filler = new FrameFiller();
   #waiting: Parcel[] = [];
   /** Blocks that end up to here were read. */
@@ -38,6 +39,7 @@ export class BacklogSender {
     this.#deps = deps;
     this.#cursor = cursor;
     this.#window = window;
+    this.#readSize = new ReadSize(deps.limits.readEventsMax);
   }
 
   /** What was read is read again, from the cursor on. */
@@ -141,13 +143,15 @@ export class BacklogSender {
 
   /** Behind the last block: everything up to here is read, and what follows is not sealed yet. */
   #readTail(end: number): void {
-    const { log, limits } = this.#deps;
+    const { log } = this.#deps;
     this.#whole = Math.max(this.#whole, this.#position ?? 0);
     const position = this.#whole;
     this.#sequence.add(() => this.#cursor.wholeTo(position))();
     if (position >= end) return;
-    const read = log.readAfter(position, { limitEvents: limits.readEventsMax });
-    const lastOffset = read.length < limits.readEventsMax ? end : Math.min(end, read.at(-1)?.offset ?? end);
+    const limitEvents = this.#readSize.events;
+    const read = log.readAfter(position, { limitEvents });
+    this.#readSize.saw(read);
+    const lastOffset = read.length < limitEvents ? end : Math.min(end, read.at(-1)?.offset ?? end);
     const events = read.filter(({ offset }) => offset <= lastOffset && !this.#isDone(offset, end));
     this.#putEvents(events, () => this.#cursor.wholeTo(lastOffset));
     this.#position = lastOffset;

@@ -4,7 +4,7 @@ import { BODY_BYTES_MAX } from "../limits.ts";
 import { packLive } from "../pack/pack-live.ts";
 import { bytesOf, messageOf, type Parcel } from "../parcel.ts";
 import type { Window } from "../window.ts";
-import type { LaneDeps } from "./lane-deps.ts";
+import { type LaneDeps, ReadSize } from "./lane-deps.ts";
 import type { TelemetryCursor } from "./telemetry-cursor.ts";
 
 /** Stretches beside each other that were sent ahead of a backlog; beyond, what is fresh waits instead. */
@@ -20,6 +20,7 @@ export class FreshSender {
   readonly #window: Window;
   /** Messages spread over the time to gather, from site to site. */
   readonly #phase: number;
+  readonly #readSize: ReadSize;
   /** Up to here was read. */
   #position: number | undefined;
   /** Read and not packed yet: of #gatheredAfter < offset ≤ #position. */
@@ -37,6 +38,7 @@ export class FreshSender {
     this.#window = window;
     this.#phase = phase;
     this.#steppedMs = deps.clock.monotonicMs();
+    this.#readSize = new ReadSize(deps.limits.readEventsMax);
   }
 
   /** What was read is read again, from the cursor on. */
@@ -124,13 +126,15 @@ export class FreshSender {
     if (this.#position === undefined) return;
     let position = this.#position;
     while (position < to && this.#gatheredSamples < limits.encodeSamplesMax) {
-      const read = log.readAfter(position, { limitEvents: limits.readEventsMax });
+      const limitEvents = this.#readSize.events;
+      const read = log.readAfter(position, { limitEvents });
+      this.#readSize.saw(read);
       for (const event of read) {
         if (event.type === "telemetry") this.#gatheredSamples += event.data.samples.length;
         this.#gathered.push(event);
       }
       const last = read.at(-1)?.offset ?? to;
-      position = read.length < limits.readEventsMax ? Math.max(to, last) : last;
+      position = read.length < limitEvents ? Math.max(to, last) : last;
     }
     this.#position = position;
   }

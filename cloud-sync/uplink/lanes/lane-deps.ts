@@ -1,10 +1,12 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../../edge/kernel/clock.ts";
+import { EdgeError } from "../../../edge/kernel/errors.ts";
 import type { EventLog } from "../../../edge/log/event-log.ts";
 import type { StoredEvent } from "../../contract/event.ts";
 import type { Budget } from "../budget.ts";
 import type { UplinkLimits } from "../limits.ts";
 import type { Pace } from "../pace.ts";
+import { samplesIn } from "../pack/pack-live.ts";
 import type { Lane, Outgoing } from "../ports.ts";
 import type { UplinkState } from "../state/uplink-state.ts";
 
@@ -41,5 +43,39 @@ export class EpochWatch {
     const changed = this.#epoch !== undefined && this.#epoch !== epoch;
     this.#epoch = epoch;
     return changed;
+  }
+}
+
+/** A cursor is of the log that it was read from: in another one it would skip what is there. @throws EdgeError LOG_UNAVAILABLE */
+export function checkEpoch(log: EventLog, epoch: string | undefined): void {
+  if (epoch === undefined || log.epoch === epoch) return;
+  throw new EdgeError("LOG_UNAVAILABLE", "another log has taken the place of the one that was read", {
+    hint: "Nothing to check: it is read from its beginning.",
+  });
+}
+
+/** Readings that one read of the log is to give, about. */
+const READ_SAMPLES = 50_000;
+const FIRST_EVENTS = 16;
+
+/** How many events to read at once: an event has one reading or ten thousand, and those before tell of those behind. */
+export class ReadSize {
+  readonly #eventsMax: number;
+  #events: number;
+
+  constructor(eventsMax: number) {
+    this.#eventsMax = eventsMax;
+    this.#events = Math.min(FIRST_EVENTS, eventsMax);
+  }
+
+  get events(): number {
+    return this.#events;
+  }
+
+  saw(events: readonly StoredEvent[]): void {
+    if (events.length === 0) return;
+    const samples = samplesIn([events]);
+    const wanted = Math.floor((READ_SAMPLES * events.length) / Math.max(1, samples));
+    this.#events = Math.max(1, Math.min(this.#eventsMax, wanted));
   }
 }

@@ -2,6 +2,7 @@ import type { EdgeError } from "../../../edge/kernel/errors.ts";
 import { readBlockHead } from "../../contract/block/block.ts";
 import type { HubSession, Lane, LaneStatus } from "../ports.ts";
 import type { RateMeter } from "../rate-meter.ts";
+import type { Waiting } from "../silence.ts";
 import { SharedLine, Window, type WindowOptions } from "../window.ts";
 import { BacklogSender } from "./backlog-sender.ts";
 import { FreshSender } from "./fresh-sender.ts";
@@ -127,6 +128,19 @@ export class Lanes {
     }
   }
 
+  /** What waits for an acknowledgement, in all lanes together. */
+  waiting(): Waiting {
+    const underWay = this.#windows.map((window) => window.underWay());
+    const bytes = underWay.reduce((sum, each) => sum + each.bytes, 0);
+    if (bytes === 0) return { silentMs: 0, expectedMs: undefined };
+    const { bytesPerMs, progressMs } = this.#line;
+    const sinceMs = Math.max(progressMs, Math.min(...underWay.map(({ oldestSentMs }) => oldestSentMs)));
+    return {
+      silentMs: this.#deps.clock.monotonicMs() - sinceMs,
+      expectedMs: bytesPerMs === undefined ? undefined : bytes / bytesPerMs,
+    };
+  }
+
   /** What may go by now goes; why the session is no good, when it is not. */
   look(sendTimeoutMs: number): EdgeError | undefined {
     for (const window of this.#windows) {
@@ -158,7 +172,7 @@ export class Lanes {
     const lagMs = oldestMs === undefined ? 0 : Math.max(0, this.#deps.clock.nowMs() - oldestMs);
     const isDraining = backlogEvents > 0 && eventsPerSecond > 0;
     const drainMs = isDraining ? Math.round((backlogEvents / eventsPerSecond) * 1_000) : null;
-    return { offset, backlogEvents, lagMs, eventsPerSecond, bytesPerSecond, drainMs };
+    return { offset, backlogEvents, lagMs, eventsPerSecond, bytesPerSecond, drainMs, total: rate.total };
   }
 
   /** Time of about the oldest event of telemetry that waits; nothing is decoded for it. */

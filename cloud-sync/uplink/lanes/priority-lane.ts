@@ -6,7 +6,7 @@ import { bytesOf, messageOf } from "../parcel.ts";
 import { CURSOR_BY_LANE } from "../ports.ts";
 import { Sequence } from "../sequence.ts";
 import type { Window } from "../window.ts";
-import type { LaneDeps } from "./lane-deps.ts";
+import { checkEpoch, type LaneDeps } from "./lane-deps.ts";
 
 const TYPES = EVENT_TYPES.filter((type) => type !== "telemetry");
 /** The cursor follows an idle log so often, which saves the next start a look at what has nothing for this lane. */
@@ -20,6 +20,7 @@ export class PriorityLane {
   /** Offsets that were acknowledged out of turn. */
   readonly #done = new Set<number>();
   #position: number | undefined;
+  #epoch: string | undefined;
   /** Up to here the newest were sent out of turn. */
   #newestTo = 0;
   #saved = 0;
@@ -60,6 +61,7 @@ export class PriorityLane {
     if (this.#position === undefined) {
       this.#saved = log.cursor(CURSOR_BY_LANE.priority);
       this.#position = this.#saved;
+      this.#epoch = log.epoch;
     }
     await this.#newestFirst(signal);
     while (!signal.aborted) {
@@ -156,6 +158,7 @@ export class PriorityLane {
   }
 
   #save(offset: number): void {
+    checkEpoch(this.#deps.log, this.#epoch);
     this.#deps.log.saveCursor(CURSOR_BY_LANE.priority, offset);
     this.#saved = offset;
     this.#savedMs = this.#deps.clock.monotonicMs();

@@ -2,7 +2,7 @@ import { FRAME_CONTENT_TYPE } from "../../contract/frame/frame.ts";
 import { packLive } from "../pack/pack-live.ts";
 import { bytesOf, messageOf } from "../parcel.ts";
 import type { Window } from "../window.ts";
-import type { LaneDeps } from "./lane-deps.ts";
+import { type LaneDeps, ReadSize } from "./lane-deps.ts";
 
 const LOOK_MS = 1_000;
 
@@ -10,10 +10,12 @@ const LOOK_MS = 1_000;
 export class ResendSender {
   readonly #deps: LaneDeps;
   readonly #window: Window;
+  readonly #readSize: ReadSize;
 
   constructor(deps: LaneDeps, window: Window) {
     this.#deps = deps;
     this.#window = window;
+    this.#readSize = new ReadSize(deps.limits.readEventsMax);
   }
 
   /** For the life of a session. @throws EdgeError of the log */
@@ -23,12 +25,13 @@ export class ResendSender {
 
   /** Whether there may be more at once. */
   async #step(signal: AbortSignal): Promise<boolean> {
-    const { log, state, limits, pace, site } = this.#deps;
+    const { log, state, pace, site } = this.#deps;
     const range = state.nextResend();
     if (range === undefined) return false;
     const events = log
-      .readStream(range.machineId, range.nextSeq - 1, { limitEvents: limits.readEventsMax })
+      .readStream(range.machineId, range.nextSeq - 1, { limitEvents: this.#readSize.events })
       .filter(({ seq }) => seq <= range.lastSeq);
+    this.#readSize.saw(events);
     const last = events.at(-1);
     if (last === undefined) {
       // The rest is not here any more: the ledger says what became of it.
@@ -47,8 +50,10 @@ export class ResendSender {
       all.push(promise);
     }
     const { promise: aborted, resolve: abort } = Promise.withResolvers<false>();
-    signal.addEventListener("abort", () => abort(false), { once: true });
+    const onAbort = (): void => abort(false);
+    signal.addEventListener("abort", onAbort, { once: true });
     const isThere = await Promise.race([Promise.all(all).then(() => true), aborted]);
+    signal.removeEventListener("abort", onAbort);
     if (isThere) state.saveResend(range, last.seq + 1);
     return isThere;
   }

@@ -1,12 +1,17 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../../edge/kernel/clock.ts";
+import { openFollowingLog } from "../../../edge/log/following-log.ts";
 import { openLog } from "../../../edge/log/log.ts";
 import { FUZZ_SEED } from "../../../test/support/any-events.ts";
-import { telemetryOf } from "../../../test/support/events.ts";
+import { sampleOf, telemetryOf } from "../../../test/support/events.ts";
 import { tempFolder } from "../../../test/support/temp-folder.ts";
+import { until } from "../../../test/support/until.ts";
+import type { StoredEvent } from "../../contract/event.ts";
 import { Sequence } from "../sequence.ts";
+import { ReadSize } from "./lane-deps.ts";
 import { OffsetRanges } from "./offset-ranges.ts";
 import { TelemetryCursor } from "./telemetry-cursor.ts";
 
@@ -90,4 +95,53 @@ test("steps take effect in their order, however they are done", () => {
   sequence.forget();
   done[3]?.();
   expect([effects, sequence.length]).toEqual([[0, 1, 2], 0]);
+});
+
+test("what is acknowledged of a log that was replaced moves no cursor of the new one", async () => {
+  const path = join(tempFolder(), "log.db");
+  const options = { path, clock: systemClock, quotaBytes: 1e9, maxAgeMs: 1e12 };
+  const appended = (log: ReturnType<typeof openLog>, events: number) =>
+    log.append(
+      Array.from({ length: events }, () => telemetryOf("redmond/mill-01", [])),
+      "now",
+    );
+  const old = openLog(options);
+  await appended(old, 30);
+  const following = openFollowingLog(options);
+  const cursor = new TelemetryCursor(following);
+  cursor.load();
+  old.close();
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(`${path}${suffix}`, { force: true });
+  const fresh = openLog(options);
+  await appended(fresh, 10);
+  const { epoch } = fresh;
+  await until("the new file", () => following.epoch === epoch);
+  expect(() => cursor.freshDone(0, 30)).toThrow(expect.objectContaining({ code: "LOG_UNAVAILABLE" }));
+  expect(fresh.cursor("uplink.telemetry")).toBe(0);
+  cursor.load();
+  cursor.freshDone(0, 10);
+  expect(fresh.cursor("uplink.telemetry")).toBe(10);
+  following.close();
+  fresh.close();
+});
+
+test("as many events are read at once as hold some ten thousand readings, however large they are", () => {
+  const size = new ReadSize(1_000);
+  const eventsOf = (count: number, samples: number): StoredEvent[] =>
+    Array.from({ length: count }, (_, i) => ({
+      ...telemetryOf(
+        "redmond/mill-01",
+        Array.from({ length: samples }, (__, s) => sampleOf(`s${s}`, s)),
+      ),
+      epoch: "e",
+      seq: i + 1,
+      offset: i + 1,
+      entityId: "",
+    }));
+  expect(size.events).toBe(16);
+  const seen = [1, 100, 10_000, 0].map((samples) => {
+    size.saw(eventsOf(4, samples));
+    return size.events;
+  });
+  expect(seen).toEqual([1_000, 500, 5, 1_000]);
 });

@@ -1,6 +1,7 @@
 import type { EventLog } from "../../../edge/log/event-log.ts";
 import { Bell } from "../bell.ts";
 import { CURSOR_BY_LANE } from "../ports.ts";
+import { checkEpoch } from "./lane-deps.ts";
 import { OffsetRanges } from "./offset-ranges.ts";
 
 /** Beside the lane's cursor: up to where nothing at all is missing. */
@@ -23,6 +24,7 @@ export class TelemetryCursor {
   #whole = 0;
   #taken = 0;
   #backlogEnd: number | undefined;
+  #epoch: string | undefined;
 
   constructor(log: EventLog) {
     this.#log = log;
@@ -43,6 +45,7 @@ export class TelemetryCursor {
   /** Reads it anew from the log; nothing that was remembered counts. */
   load(): void {
     this.ahead.clear();
+    this.#epoch = this.#log.epoch;
     this.#taken = this.#log.cursor(CURSOR_BY_LANE.telemetry);
     this.#whole = Math.min(this.#taken, this.#log.cursor(WHOLE_CURSOR));
     // Between the two only blocks may be read: the rest of those that were begun is a backlog, however small.
@@ -67,7 +70,7 @@ export class TelemetryCursor {
   takenTo(offset: number): void {
     const taken = Math.min(offset, this.#backlogEnd ?? this.#whole);
     if (taken <= this.#taken) return;
-    this.#log.saveCursor(CURSOR_BY_LANE.telemetry, taken);
+    this.#save(CURSOR_BY_LANE.telemetry, taken);
     this.#taken = taken;
   }
 
@@ -91,9 +94,14 @@ export class TelemetryCursor {
   #moveTo(offset: number): void {
     if (offset <= this.#whole) return;
     const taken = Math.max(this.#taken, offset);
-    if (taken > this.#taken) this.#log.saveCursor(CURSOR_BY_LANE.telemetry, taken);
-    this.#log.saveCursor(WHOLE_CURSOR, offset);
+    if (taken > this.#taken) this.#save(CURSOR_BY_LANE.telemetry, taken);
+    this.#save(WHOLE_CURSOR, offset);
     this.#taken = taken;
     this.#whole = offset;
+  }
+
+  #save(name: string, offset: number): void {
+    checkEpoch(this.#log, this.#epoch);
+    this.#log.saveCursor(name, offset);
   }
 }

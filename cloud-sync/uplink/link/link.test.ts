@@ -3,12 +3,13 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { DEVICE, fileOf, keyConfig, outgoing, testLink, uplinkConfig } from "../../../test/support/link-harness.ts";
 import { eventsOf, type RunningHub, runHub } from "../../../test/support/running-hub.ts";
 import { until } from "../../../test/support/until.ts";
 import { hubAuthority } from "../../hub/certificates.ts";
 import { makeDeviceCertificate } from "../../hub/make-certificate.ts";
+import { TwinRequests } from "../../hub/mqtt/twin-requests.ts";
 import { startWorkload } from "../../hub/workload/workload-server.ts";
 import { MESSAGE_BYTES_MAX } from "../ports.ts";
 import { outgoingBytes } from "./outgoing.ts";
@@ -251,6 +252,12 @@ describe("what the hub asks", () => {
     await link.open();
     await until("the whole again", () => desireds.length === 3);
     expect(desireds[2]).toMatchObject({ tailstock: { models: ["c"], rate: 7 } });
+    // A change that the hub does not tell is noticed by the number of the next one.
+    vi.spyOn(TwinRequests.prototype, "tellDesired").mockImplementationOnce(() => undefined);
+    write({ tailstock: { missed: true } });
+    write({ tailstock: { rate: 8 } });
+    await until("the whole after a gap", () => desireds.length === 4);
+    expect(desireds[3]).toMatchObject({ tailstock: { models: ["c"], rate: 8, missed: true } });
   });
 });
 

@@ -27,11 +27,11 @@ export interface ListenParts {
 export async function listen(parts: ListenParts, signal: AbortSignal): Promise<void> {
   const { clock, failures } = parts;
   hearMessages(parts);
-  const twin = new DesiredProperties(parts);
+  const twin = new DesiredProperties(parts, signal);
   while (!signal.aborted) {
     try {
       await answer(clock, signal, (done) => parts.transport.enableMethods(done));
-      await twin.read(signal);
+      await twin.read();
       if (!signal.aborted) failures.recovered();
       return;
     } catch (error) {
@@ -62,9 +62,13 @@ export async function answerMethod(
     };
   }
   const response = { requestId, ...answered } as unknown as Parameters<LinkTransport["sendMethodResponse"]>[0];
-  transport.sendMethodResponse(response, (error?: Error | null) => {
-    if (error) failures.failed(error, { method: methods.methodName });
-  });
+  try {
+    transport.sendMethodResponse(response, (error?: Error | null) => {
+      if (error) failures.failed(error, { method: methods.methodName });
+    });
+  } catch (error) {
+    failures.failed(error, { method: methods.methodName });
+  }
 }
 
 /** Cloud-to-device messages: {"method", "payload"}. The SDK has acknowledged them when they come here. */
@@ -95,39 +99,72 @@ function commandOf(data: unknown): { method: string; payload: JsonValue } {
  */
 class DesiredProperties {
   readonly #parts: ListenParts;
+  readonly #signal: AbortSignal;
   #whole: JsonObject | undefined;
+  #newestVersion = 0;
+  #isReading = false;
 
-  constructor(parts: ListenParts) {
+  constructor(parts: ListenParts, signal: AbortSignal) {
     this.#parts = parts;
+    this.#signal = signal;
     parts.transport.on("twinDesiredPropertiesUpdate", (patch: JsonObject) => this.#patch(patch));
   }
 
-  async read(signal: AbortSignal): Promise<void> {
+  async read(): Promise<void> {
+    const { clock, transport } = this.#parts;
+    await answer(clock, this.#signal, (done) => transport.enableTwinDesiredPropertiesUpdates(done));
+    await this.#readWhole();
+  }
+
+  async #readWhole(): Promise<void> {
     const { clock, transport, requests } = this.#parts;
-    await answer(clock, signal, (done) => transport.enableTwinDesiredPropertiesUpdates(done));
     let desired: JsonObject | undefined;
-    await answer(clock, signal, (done) =>
+    await answer(clock, this.#signal, (done) =>
       transport.getTwin((error?: Error, twin?: unknown) => {
         desired = (twin as { desired?: JsonObject } | undefined)?.desired;
         done(error);
       }),
     );
-    if (signal.aborted || desired === undefined) return;
+    if (this.#signal.aborted || desired === undefined) return;
     this.#whole = desired;
     requests.desired(desired);
   }
 
-  /** One that came before the whole is part of it. */
+  /** One that came before the whole is part of it; behind one that never came, the whole is read anew. */
   #patch(patch: JsonObject): void {
-    if (this.#whole === undefined) return;
-    if (versionOf(patch) <= versionOf(this.#whole)) return;
+    if (this.#whole === undefined || this.#signal.aborted) return;
+    const [version, known] = [versionOf(patch), versionOf(this.#whole)];
+    if (version !== undefined && known !== undefined) {
+      if (version <= known) return;
+      this.#newestVersion = version;
+      if (version > known + 1) {
+        void this.#readAgain();
+        return;
+      }
+    }
     this.#whole = mergePatch(this.#whole, patch);
     this.#parts.requests.desired(this.#whole);
   }
+
+  async #readAgain(): Promise<void> {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    try {
+      for (let wanted = 0; wanted < this.#newestVersion && !this.#signal.aborted; ) {
+        wanted = this.#newestVersion;
+        await this.#readWhole();
+      }
+    } catch (error) {
+      // The next change tries again, and so does the next session.
+      this.#parts.failures.failed(error);
+    } finally {
+      this.#isReading = false;
+    }
+  }
 }
 
-function versionOf({ $version }: JsonObject): number {
-  return typeof $version === "number" ? $version : Number.MAX_SAFE_INTEGER;
+function versionOf({ $version }: JsonObject): number | undefined {
+  return typeof $version === "number" ? $version : undefined;
 }
 
 /** The hub's answer to a request of the SDK's transport; ends quietly when the signal aborts, for the SDK may never call back. */

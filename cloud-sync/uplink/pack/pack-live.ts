@@ -103,7 +103,7 @@ function eventsIn(runs: readonly Run[]): number {
   return runs.reduce((sum, run) => sum + run.length, 0);
 }
 
-export function samplesIn(runs: readonly Run[]): number {
+export function samplesIn(runs: readonly (readonly StoredEvent[])[]): number {
   let samples = 0;
   for (const run of runs) for (const event of run) if (event.type === "telemetry") samples += event.data.samples.length;
   return samples;

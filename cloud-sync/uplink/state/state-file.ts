@@ -33,18 +33,38 @@ export function openStateFile(path: string, lost: (reason: string, aside: string
     return openFile(path);
   } catch (error) {
     if (error instanceof EdgeError) throw error;
-    const isDamaged = error instanceof Database.SqliteError && /CORRUPT|NOTADB|SQLITE_ERROR/.test(error.code);
-    if (!isDamaged || !existsSync(path)) {
-      throw new EdgeError("LOG_UNAVAILABLE", `${path}: ${messageOf(error)}`, {
-        cause: error,
-        hint: "Check that the folder of the log exists and may be written.",
-      });
-    }
+    if (!isDamage(error, true) || !existsSync(path)) throw unavailable(path, error);
+    return renewStateFile(path, messageOf(error), lost);
+  }
+}
+
+/** Moves the file aside, which nobody has open any more, and begins a new one. @throws EdgeError LOG_UNAVAILABLE */
+export function renewStateFile(
+  path: string,
+  reason: string,
+  lost: (reason: string, aside: string) => void,
+): Database.Database {
+  try {
     const aside = `${path}.damaged`;
     for (const suffix of ["", "-wal", "-shm"]) rmSync(`${aside}${suffix}`, { force: true });
-    renameSync(path, aside);
+    if (existsSync(path)) renameSync(path, aside);
     for (const suffix of ["-wal", "-shm"]) rmSync(`${path}${suffix}`, { force: true });
-    lost(messageOf(error), aside);
+    lost(reason, aside);
     return openFile(path);
+  } catch (error) {
+    throw error instanceof EdgeError ? error : unavailable(path, error);
   }
+}
+
+/** @param isOpening a file of another kind shows as a plain error of SQL then */
+export function isDamage(error: unknown, isOpening = false): boolean {
+  const codes = isOpening ? /CORRUPT|NOTADB|SQLITE_ERROR/ : /CORRUPT|NOTADB/;
+  return error instanceof Database.SqliteError && codes.test(error.code);
+}
+
+function unavailable(path: string, error: unknown): EdgeError {
+  return new EdgeError("LOG_UNAVAILABLE", `${path}: ${messageOf(error)}`, {
+    cause: error,
+    hint: "Check that the folder of the log exists and may be written.",
+  });
 }

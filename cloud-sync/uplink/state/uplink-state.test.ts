@@ -1,5 +1,6 @@
-import { rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { pino } from "pino";
 import { expect, test } from "vitest";
 import { tempFolder } from "../../../test/support/temp-folder.ts";
@@ -92,4 +93,54 @@ test("a damaged file is set aside and said to be", () => {
   using state = openUplinkState(path, pino({}, { write: (line) => lines.push(line) }));
   expect(state.deadLetterCount()).toBe(0);
   expect(lines.join("")).toContain("uplink.db.damaged");
+});
+
+test("a second uplink on one log is told, and begins when the first has ended", () => {
+  const path = join(tempFolder(), "uplink.db");
+  {
+    using _first = openUplinkState(path, logger);
+    expect(() => openUplinkState(path, logger)).toThrow(
+      expect.objectContaining({ code: "LOG_UNAVAILABLE", message: expect.stringContaining("another uplink") }),
+    );
+  }
+  using second = openUplinkState(path, logger);
+  expect(second.deadLetterCount()).toBe(0);
+});
+
+test("a file that is removed while it is open is begun anew, so that what is written durably can be found", () => {
+  const path = join(tempFolder(), "uplink.db");
+  using state = openUplinkState(path, logger);
+  state.addDeadLetter(letterOf("a", 10));
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(`${path}${suffix}`, { force: true });
+  state.addDeadLetter(letterOf("b", 10));
+  using reader = openUplinkStateReader(path);
+  expect(reader.deadLetters().map(({ messageId }) => messageId)).toEqual(["b"]);
+});
+
+test("a file that is damaged while it is open is moved aside, and the uplink goes on with a new one", () => {
+  const path = join(tempFolder(), "uplink.db");
+  using state = openUplinkState(path, logger);
+  for (let i = 0; i < 50; i++) state.addDeadLetter(letterOf(`m${i}`, 3_000));
+  {
+    // All of it into the file itself, then all pages but the first are spoilt.
+    const other = new Database(path);
+    other.pragma("wal_checkpoint(TRUNCATE)");
+    other.close();
+  }
+  const bytes = readFileSync(path);
+  writeFileSync(path, bytes.fill(0x55, 4_096));
+  let failures = 0;
+  const tried = (work: () => void): void => {
+    try {
+      work();
+    } catch {
+      failures++;
+    }
+  };
+  for (let i = 0; i < 5; i++) tried(() => state.addTraffic(NOON_MS, "priority", { messages: 1, units: 1, bytes: 1 }));
+  for (let i = 0; i < 5; i++) tried(() => state.deadLetters());
+  expect(failures).toBeLessThanOrEqual(2);
+  state.addDeadLetter(letterOf("after", 10));
+  using reader = openUplinkStateReader(path);
+  expect(reader.deadLetters().map(({ messageId }) => messageId)).toEqual(["after"]);
 });

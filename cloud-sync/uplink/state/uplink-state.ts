@@ -8,7 +8,7 @@ import {
   readMessages,
   type WantedLetter,
 } from "./dead-letters.ts";
-import { openStateFile } from "./state-file.ts";
+import { FollowedState } from "./followed-state.ts";
 
 /** Days of traffic that are kept. */
 const DAYS_MAX = 400;
@@ -28,79 +28,76 @@ export interface ResendRange {
 /** What the uplink remembers beside the log. The process that sends has the only one; others read (state-reader.ts). */
 export class UplinkState implements Disposable {
   readonly path: string;
-  readonly #database: Database.Database;
-  readonly #statements = new Map<string, Database.Statement>();
+  readonly #file: FollowedState;
 
-  constructor(path: string, database: Database.Database) {
+  /** @throws EdgeError LOG_UNAVAILABLE, LOG_VERSION */
+  constructor(path: string, logger: Logger) {
     this.path = path;
-    this.#database = database;
+    this.#file = new FollowedState(path, logger);
   }
 
-  #statement(sql: string): Database.Statement {
-    let statement = this.#statements.get(sql);
-    if (!statement) {
-      statement = this.#database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
-  }
-
-  /** Survives a power cut when it returns. */
-  #durably<T>(work: () => T): T {
-    this.#database.pragma("synchronous = FULL");
-    try {
-      return this.#database.transaction(work)();
-    } finally {
-      this.#database.pragma("synchronous = NORMAL");
-    }
+  #durably<T>(work: (database: Database.Database) => T): T {
+    return this.#file.durably(work);
   }
 
   /** Durable when it returns. @returns its number */
   addDeadLetter(letter: NewDeadLetter, bodyBytesMax?: number): number {
-    return this.#durably(() => insertDeadLetter(this.#database, letter, bodyBytesMax));
+    return this.#durably((database) => insertDeadLetter(database, letter, bodyBytesMax));
   }
 
   deadLetters(): DeadLetter[] {
-    return readDeadLetters(this.#database);
+    return this.#file.use(readDeadLetters);
   }
 
   deadLetterCount(): number {
-    return this.#statement("SELECT count(*) FROM dead_letter").pluck().get() as number;
+    return this.#file.get<{ count: number }>("SELECT count(*) AS count FROM dead_letter")?.count ?? 0;
   }
 
   /** Those that people want sent again, a few at a time. */
   wantedAgain(): WantedLetter[] {
-    return readMessages(this.#database, "is_wanted_again = 1");
+    return this.#file.use((database) => readMessages(database, "is_wanted_again = 1"));
   }
 
   removeDeadLetter(id: number): void {
-    this.#durably(() => this.#statement("DELETE FROM dead_letter WHERE id = ?").run(id));
+    this.#durably(() => this.#file.run("DELETE FROM dead_letter WHERE id = ?", id));
   }
 
   /** It was tried again and did not go. */
   keepDeadLetter(id: number, code: string, reason: string, atMs: number): void {
     this.#durably(() =>
-      this.#statement(`UPDATE dead_letter SET is_wanted_again = 0, attempts = attempts + 1, code = ?, reason = ?, at_ms = ?
-        WHERE id = ?`).run(code, reason, atMs, id),
+      this.#file.run(
+        `UPDATE dead_letter SET is_wanted_again = 0, attempts = attempts + 1, code = ?, reason = ?, at_ms = ?
+        WHERE id = ?`,
+        code,
+        reason,
+        atMs,
+        id,
+      ),
     );
   }
 
   addTraffic(atMs: number, lane: Lane, { messages, units, bytes }: Traffic): void {
-    this.#statement(`INSERT INTO traffic (day, lane, messages, units, bytes) VALUES (?, ?, ?, ?, ?)
+    this.#file.run(
+      `INSERT INTO traffic (day, lane, messages, units, bytes) VALUES (?, ?, ?, ?, ?)
       ON CONFLICT (day, lane) DO UPDATE SET messages = messages + excluded.messages, units = units + excluded.units,
-        bytes = bytes + excluded.bytes`).run(dayOf(atMs), lane, messages, units, bytes);
-    this.#statement(`DELETE FROM traffic WHERE day < (SELECT day FROM (SELECT DISTINCT day FROM traffic ORDER BY day DESC
-      LIMIT ${DAYS_MAX}) ORDER BY day LIMIT 1)`).run();
+        bytes = bytes + excluded.bytes`,
+      dayOf(atMs),
+      lane,
+      messages,
+      units,
+      bytes,
+    );
+    this.#file.run(`DELETE FROM traffic WHERE day < (SELECT day FROM (SELECT DISTINCT day FROM traffic ORDER BY day DESC
+      LIMIT ${DAYS_MAX}) ORDER BY day LIMIT 1)`);
   }
 
   /** Of the UTC day. */
   traffic(atMs: number): Record<Lane, Traffic> {
     const none: Traffic = { messages: 0, units: 0, bytes: 0 };
-    const rows = this.#statement("SELECT lane, messages, units, bytes FROM traffic WHERE day = ?").all(
+    const rows = this.#file.all<Traffic & { lane: Lane }>(
+      "SELECT lane, messages, units, bytes FROM traffic WHERE day = ?",
       dayOf(atMs),
-    ) as (Traffic & {
-      lane: Lane;
-    })[];
+    );
     const of = (lane: Lane): Traffic => {
       const { messages, units, bytes } = rows.find((row) => row.lane === lane) ?? none;
       return { messages, units, bytes };
@@ -109,24 +106,22 @@ export class UplinkState implements Disposable {
   }
 
   saveStatus(status: UplinkStatus): void {
-    this.#statement("INSERT OR REPLACE INTO status (id, json) VALUES (1, ?)").run(JSON.stringify(status));
+    this.#file.run("INSERT OR REPLACE INTO status (id, json) VALUES (1, ?)", JSON.stringify(status));
   }
 
   /** Rate given by a command: undefined when none was, null for no limit. */
   rateOverride(): number | null | undefined {
-    const json = this.#statement("SELECT json FROM setting WHERE name = 'bytesPerSecondMax'").pluck().get() as
-      | string
-      | undefined;
-    return json === undefined ? undefined : (JSON.parse(json) as number | null);
+    const row = this.#file.get<{ json: string }>("SELECT json FROM setting WHERE name = 'bytesPerSecondMax'");
+    return row === undefined ? undefined : (JSON.parse(row.json) as number | null);
   }
 
   /** undefined: back to the configuration's. */
   setRateOverride(bytesPerSecondMax: number | null | undefined): void {
     this.#durably(() => {
-      if (bytesPerSecondMax === undefined)
-        this.#statement("DELETE FROM setting WHERE name = 'bytesPerSecondMax'").run();
+      if (bytesPerSecondMax === undefined) this.#file.run("DELETE FROM setting WHERE name = 'bytesPerSecondMax'");
       else
-        this.#statement("INSERT OR REPLACE INTO setting (name, json) VALUES ('bytesPerSecondMax', ?)").run(
+        this.#file.run(
+          "INSERT OR REPLACE INTO setting (name, json) VALUES ('bytesPerSecondMax', ?)",
           JSON.stringify(bytesPerSecondMax),
         );
     });
@@ -135,8 +130,10 @@ export class UplinkState implements Disposable {
   /** False when too many wait already. */
   addResend(machineId: string, firstSeq: number, lastSeq: number): boolean {
     return this.#durably(() => {
-      if ((this.#statement("SELECT count(*) FROM resend").pluck().get() as number) >= RESENDS_MAX) return false;
-      this.#statement("INSERT INTO resend (machine_id, first_seq, last_seq, next_seq) VALUES (?, ?, ?, ?)").run(
+      const waiting = this.#file.get<{ count: number }>("SELECT count(*) AS count FROM resend")?.count ?? 0;
+      if (waiting >= RESENDS_MAX) return false;
+      this.#file.run(
+        "INSERT INTO resend (machine_id, first_seq, last_seq, next_seq) VALUES (?, ?, ?, ?)",
         machineId,
         firstSeq,
         lastSeq,
@@ -147,18 +144,18 @@ export class UplinkState implements Disposable {
   }
 
   nextResend(): ResendRange | undefined {
-    return this.#statement(`SELECT id, machine_id AS machineId, first_seq AS firstSeq, last_seq AS lastSeq,
-      next_seq AS nextSeq FROM resend ORDER BY id LIMIT 1`).get() as ResendRange | undefined;
+    return this.#file.get<ResendRange>(`SELECT id, machine_id AS machineId, first_seq AS firstSeq, last_seq AS lastSeq,
+      next_seq AS nextSeq FROM resend ORDER BY id LIMIT 1`);
   }
 
   /** All below is acknowledged; a range that is done is forgotten. */
   saveResend({ id, lastSeq }: ResendRange, nextSeq: number): void {
-    if (nextSeq > lastSeq) this.#statement("DELETE FROM resend WHERE id = ?").run(id);
-    else this.#statement("UPDATE resend SET next_seq = ? WHERE id = ?").run(nextSeq, id);
+    if (nextSeq > lastSeq) this.#file.run("DELETE FROM resend WHERE id = ?", id);
+    else this.#file.run("UPDATE resend SET next_seq = ? WHERE id = ?", nextSeq, id);
   }
 
   [Symbol.dispose](): void {
-    this.#database.close();
+    this.#file[Symbol.dispose]();
   }
 }
 
@@ -169,11 +166,8 @@ export function dayOf(timeMs: number): string {
 
 /**
  * Opens the uplink's own file, creating it; a damaged one is moved aside (path + ".damaged"), which the logger is told.
- * @throws EdgeError LOG_UNAVAILABLE, LOG_VERSION
+ * @throws EdgeError LOG_UNAVAILABLE also while another uplink works on it, LOG_VERSION
  */
 export function openUplinkState(path: string, logger: Logger): UplinkState {
-  const database = openStateFile(path, (reason, aside) =>
-    logger.error({ reason, aside }, "the uplink's own file was damaged: it is set aside, and a new one begins"),
-  );
-  return new UplinkState(path, database);
+  return new UplinkState(path, logger);
 }

@@ -91,5 +91,19 @@ test("models are wished for by name, at most twenty; nonsense is handed on to be
   });
   expect(asked).toHaveLength(20);
   expect(asked[1]).toMatchObject({ name: "activateModel", payload: "nonsense" });
-  expect(wishes.results).toMatchObject({ "model spindle": { version: "2", status: 200 }, "model ?": { status: 200 } });
+  expect(wishes.results).toMatchObject({ "model-spindle": { version: "2", status: 200 }, "model-": { status: 200 } });
+});
+
+test("of two wishes for one model the last holds; results stand under keys that a twin may have", async () => {
+  const { clock, asked, wishes, set } = wishing();
+  const models = [
+    { name: "spindle wear.v2$", version: "1" },
+    { name: "spindle wear.v2$", version: "2" },
+  ];
+  await set({ models });
+  await clock.advance(3_600_000);
+  expect(asked).toEqual([{ name: "activateModel", payload: models[1], via: "twin" }]);
+  expect(wishes.results).toEqual({
+    "model-spindle_wear_v2_": { name: "spindle wear.v2$", version: "2", status: 200, message: "status 200" },
+  });
 });

@@ -8,6 +8,7 @@ import { isObject } from "./merge-patch.ts";
 /** Models that are listened to; a box runs a handful. */
 const MODELS_MAX = 20;
 const MESSAGE_CHARACTERS_MAX = 500;
+const NAME_CHARACTERS_MAX = 64;
 /** A wish that failed for a reason that may pass, such as a file server that does not answer, is tried again. */
 const RETRY_MS = 10 * 60_000;
 const PASSING: ReadonlySet<number> = new Set([429, 500]);
@@ -48,7 +49,7 @@ export class DesiredWishes {
     this.#deps = deps;
   }
 
-  /** What became of each wish, by "config", "rate" and "model NAME". */
+  /** What became of each wish, by "config", "rate" and "model-NAME". */
   get results(): JsonObject {
     return Object.fromEntries(this.#results);
   }
@@ -131,18 +132,26 @@ function wishesOf({ config, models, rate }: JsonObject): Wish[] {
   if (rate !== undefined) {
     wishes.push({ key: "rate", name: "setRate", payload: isObject(rate) ? rate : { bytesPerSecondMax: rate } });
   }
+  const byKey = new Map<string, Wish>();
   for (const model of Array.isArray(models) ? models.slice(0, MODELS_MAX) : []) {
-    const name = isObject(model) && typeof model.name === "string" ? model.name.slice(0, 64) : "?";
-    wishes.push({ key: `model ${name}`, name: "activateModel", payload: model });
+    // Of two wishes for one model the last holds: each would undo the other, for ever.
+    const key = modelKey(isObject(model) && typeof model.name === "string" ? model.name : "");
+    byKey.set(key, { key, name: "activateModel", payload: model });
   }
-  return wishes;
+  return [...wishes, ...byKey.values()];
+}
+
+/** Keys of a twin have neither dots nor blanks nor dollars: with one of them a hub refuses the whole report. */
+function modelKey(name: string): string {
+  return `model-${name.slice(0, NAME_CHARACTERS_MAX).replaceAll(/[^A-Za-z0-9_-]/g, "_")}`;
 }
 
 /** What the result is about, without what may be secret. */
 function factsOf(payload: JsonValue): JsonObject {
   if (!isObject(payload)) return {};
-  const { sha256, version, url, bytesPerSecondMax } = payload;
+  const { name, sha256, version, url, bytesPerSecondMax } = payload;
   return {
+    ...(typeof name === "string" ? { name: name.slice(0, NAME_CHARACTERS_MAX) } : {}),
     ...(typeof sha256 === "string" ? { sha256: sha256.slice(0, 64) } : {}),
     ...(typeof version === "string" ? { version: version.slice(0, 64) } : {}),
     ...(typeof url === "string" ? { url: withoutQuery(url).slice(0, 300) } : {}),

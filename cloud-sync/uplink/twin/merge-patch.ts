@@ -27,6 +27,17 @@ export function patchBetween(before: JsonObject, after: JsonObject): JsonObject 
   return Object.keys(patch).length === 0 ? undefined : patch;
 }
 
+/** The whole of `after` as a merge patch that also removes what else stands in `before`. */
+export function replacing(before: JsonObject, after: JsonObject): JsonObject {
+  const patch: Record<string, JsonValue> = {};
+  for (const key of Object.keys(before)) if (!(key in after)) patch[key] = null;
+  for (const [key, value] of Object.entries(after)) {
+    const old = before[key];
+    patch[key] = isObject(value) && isObject(old) ? replacing(old, value) : value;
+  }
+  return patch;
+}
+
 export function isObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -18,7 +18,7 @@ function reporting() {
   };
   const patches: JsonObject[] = [];
   let refuse: EdgeError | undefined;
-  let hub: JsonObject = {};
+  let hub: JsonObject = { tailstock: { lastError: { code: "OF_AN_EARLIER_RUN" } } };
   const reporter = new TwinReporter({
     facts: async () => ({ steady: at.steady, moving: at.moving }),
     session: () => at.session,
@@ -54,37 +54,40 @@ function reporting() {
 test("the whole at first, then only what changed; what always moves every few minutes", async () => {
   const twin = reporting();
   await twin.clock.advance(0);
-  expect(twin.patches).toEqual([{ tailstock: { version: "1", backlog: 5 } }]);
+  expect(twin.patches).toEqual([{ tailstock: null }, { tailstock: { version: "1", backlog: 5 } }]);
+  expect(twin.hub).toEqual({ tailstock: { version: "1", backlog: 5 } });
   twin.at.moving = { backlog: 6 };
   await twin.clock.advance(60_000);
-  expect(twin.patches).toHaveLength(1);
+  expect(twin.patches).toHaveLength(2);
   twin.at.steady = { version: "1", lastError: { code: "UPLINK_LOST" } };
   await twin.clock.advance(10_000);
-  expect(twin.patches.slice(1)).toEqual([{ tailstock: { lastError: { code: "UPLINK_LOST" } } }]);
+  expect(twin.patches.slice(2)).toEqual([{ tailstock: { lastError: { code: "UPLINK_LOST" } } }]);
   twin.at.steady = { version: "1", lastError: {} };
   twin.reporter.changed();
   await twin.clock.advance(0);
-  expect(twin.patches.slice(2)).toEqual([{ tailstock: { lastError: { code: null } } }]);
+  expect(twin.patches.slice(3)).toEqual([{ tailstock: { lastError: { code: null } } }]);
   await twin.clock.advance(5 * 60_000);
-  expect(twin.patches.slice(3)).toEqual([{ tailstock: { backlog: 6 } }]);
+  expect(twin.patches.slice(4)).toEqual([{ tailstock: { backlog: 6 } }]);
   expect(twin.hub).toEqual({ tailstock: { version: "1", lastError: {}, backlog: 6 } });
 });
 
 test("a new session is told the whole again; without one nothing is tried; what is refused is tried a minute later", async () => {
   const twin = reporting();
-  await twin.clock.advance(0);
+  twin.at.steady = { version: "1", lastError: { code: "UPLINK_LOST" } };
+  await twin.clock.advance(10_000);
   twin.at.session = undefined;
-  twin.at.steady = { version: "2" };
+  twin.at.steady = { version: "2", lastError: {} };
   await twin.clock.advance(60_000);
-  expect(twin.patches).toHaveLength(1);
+  expect(twin.patches).toHaveLength(3);
   twin.at.session = 2;
   twin.refuse = new EdgeError("UPLINK_REFUSED", "too much");
   await twin.clock.advance(2_000);
   twin.refuse = undefined;
   await twin.clock.advance(30_000);
-  expect(twin.patches).toHaveLength(1);
+  expect(twin.patches).toHaveLength(3);
   await twin.clock.advance(30_000);
-  expect(twin.patches.slice(1)).toEqual([{ tailstock: { version: "2", backlog: 5 } }]);
+  expect(twin.patches.slice(3)).toEqual([{ tailstock: { version: "2", lastError: { code: null }, backlog: 5 } }]);
+  expect(twin.hub).toEqual({ tailstock: { version: "2", lastError: {}, backlog: 5 } });
 });
 
 const json = fc.letrec<{ object: JsonObject; value: JsonValue }>((tie) => ({

@@ -2,7 +2,7 @@ import type { Clock } from "../../../edge/kernel/clock.ts";
 import { EdgeError } from "../../../edge/kernel/errors.ts";
 import type { FailureLog } from "../../../edge/kernel/failure-log.ts";
 import type { JsonObject } from "../../contract/event.ts";
-import { mergePatch, patchBetween } from "./merge-patch.ts";
+import { mergePatch, patchBetween, replacing } from "./merge-patch.ts";
 
 /** What the hub takes of reported properties; a reserve for its own metadata is left. */
 export const REPORTED_BYTES_MAX = 32 * 1024 - 2_048;
@@ -31,6 +31,8 @@ export class TwinReporter {
   readonly #deps: ReporterDeps;
   /** What the hub has of us in this session; undefined: nobody knows, so all is sent. */
   #reported: JsonObject | undefined;
+  /** What it had of us in the session before. */
+  #before: JsonObject | undefined;
   #session: number | undefined;
   #movingMs = Number.NEGATIVE_INFINITY;
   #bell = new AbortController();
@@ -52,7 +54,10 @@ export class TwinReporter {
       let pauseMs = LOOK_MS;
       try {
         const now = session();
-        if (now !== this.#session) this.#reported = undefined;
+        if (now !== this.#session) {
+          this.#before = this.#reported ?? this.#before;
+          this.#reported = undefined;
+        }
         this.#session = now;
         if (now === undefined) pauseMs = SESSION_MS;
         else {
@@ -74,12 +79,16 @@ export class TwinReporter {
     const nowMs = clock.monotonicMs();
     const isMovingDue = this.#reported === undefined || nowMs - this.#movingMs >= MOVING_MS;
     const whole = bounded(mergePatch(steady, moving));
-    let patch: JsonObject | undefined = whole;
+    let patch: JsonObject | undefined;
     if (this.#reported !== undefined) {
       patch = patchBetween(
         this.#reported,
         isMovingDue ? whole : bounded(mergePatch(steady, onlyOld(this.#reported, moving))),
       );
+    } else {
+      // What an earlier run of this box reported and does not hold any more would stand there for ever.
+      if (this.#before === undefined) await report({ tailstock: null });
+      patch = replacing(this.#before ?? {}, whole);
     }
     if (patch === undefined) return;
     await report({ tailstock: patch });

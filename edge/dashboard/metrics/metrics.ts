@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { UPLINK_CONDITIONS } from "../../../cloud-sync/uplink/condition.ts";
 import { LANES } from "../../../cloud-sync/uplink/ports.ts";
 import { EdgeError } from "../../kernel/errors.ts";
@@ -6,6 +6,14 @@ import type { DashboardContext } from "../dashboard-context.ts";
 import type { UplinkView } from "../schemas/uplink.ts";
 
 const LINK_STATES = ["connected", "degraded", "connecting", "disconnected"] as const;
+
+/** What the hub has acknowledged, by lane. */
+const COUNTED = [
+  ["events", "events acknowledged"],
+  ["messages", "messages acknowledged"],
+  ["units", "metered 4 KB units of acknowledged messages"],
+  ["bytes", "bytes of acknowledged messages"],
+] as const;
 
 /** What is not known is left out, as Prometheus wants it: an absent value is no zero. */
 type Value = number | null | undefined;
@@ -15,6 +23,7 @@ export class Metrics {
   readonly #context: DashboardContext;
   readonly #registry = new Registry();
   readonly #gauges = new Map<string, Gauge>();
+  readonly #counters = new Map<string, Counter>();
 
   constructor(context: DashboardContext) {
     this.#context = context;
@@ -26,7 +35,7 @@ export class Metrics {
   }
 
   render(): Promise<string> {
-    for (const gauge of this.#gauges.values()) gauge.reset();
+    for (const metric of [...this.#gauges.values(), ...this.#counters.values()]) metric.reset();
     this.#factory();
     this.#log();
     const { configured, uplink } = this.#context.uplink.look();
@@ -84,6 +93,9 @@ export class Metrics {
       this.#set("tailstock_uplink_events_per_second", "acknowledged, last ten seconds", of.eventsPerSecond, { lane });
       this.#set("tailstock_uplink_bytes_per_second", "acknowledged, last ten seconds", of.bytesPerSecond, { lane });
       this.#set("tailstock_uplink_drain_seconds", "until nothing waits, at this rate", seconds(of.drainMs), { lane });
+      for (const [what, help] of COUNTED) {
+        this.#count(`tailstock_uplink_${what}_total`, `${help}, since the uplink began`, of.total?.[what], { lane });
+      }
     }
     this.#set("tailstock_uplink_in_flight_messages", "sent and not acknowledged yet", uplink.inFlight);
     this.#set("tailstock_uplink_last_ack_timestamp_seconds", "newest acknowledgement", seconds(uplink.lastAckMs));
@@ -107,6 +119,17 @@ export class Metrics {
       this.#gauges.set(name, gauge);
     }
     gauge.set({ ...labels }, value);
+  }
+
+  /** One that is kept by the uplink; it begins anew with it, as Prometheus expects. */
+  #count(name: string, help: string, value: Value, labels: Readonly<Record<string, string>>): void {
+    if (value === null || value === undefined) return;
+    let counter = this.#counters.get(name);
+    if (!counter) {
+      counter = new Counter({ name, help, labelNames: Object.keys(labels), registers: [this.#registry] });
+      this.#counters.set(name, counter);
+    }
+    counter.inc({ ...labels }, value);
   }
 }
 

@@ -8,6 +8,12 @@ const Lane = Type.Object({
   eventsPerSecond: Type.Number(),
   bytesPerSecond: Type.Number(),
   drainMs: Nullable(Type.Number({ description: "until nothing waits, at the present rate" })),
+  total: Type.Optional(
+    Type.Object(
+      { events: Type.Integer(), messages: Type.Integer(), units: Type.Integer(), bytes: Type.Integer() },
+      { description: "acknowledged since the uplink began" },
+    ),
+  ),
 });
 
 export const UplinkView = Type.Object({

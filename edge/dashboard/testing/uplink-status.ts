@@ -7,6 +7,7 @@ const LANE: LaneStatus = {
   eventsPerSecond: 0.5,
   bytesPerSecond: 128,
   drainMs: null,
+  total: { events: 40, messages: 20, units: 21, bytes: 30_000 },
 };
 
 /** The word of an uplink that is well, at a time; what a test is about is put over it. */

@@ -31,6 +31,7 @@ export function uplinkViewOf(status: UplinkStatus, { forecast, waiting }: Gauged
   };
 }
 
-function laneOf({ backlogEvents, lagMs, eventsPerSecond, bytesPerSecond, drainMs }: LaneStatus) {
-  return { backlogEvents, lagMs, eventsPerSecond, bytesPerSecond, drainMs };
+function laneOf({ backlogEvents, lagMs, eventsPerSecond, bytesPerSecond, drainMs, total }: LaneStatus) {
+  const known = { backlogEvents, lagMs, eventsPerSecond, bytesPerSecond, drainMs };
+  return total === undefined ? known : { ...known, total: { ...total } };
 }

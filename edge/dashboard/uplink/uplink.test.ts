@@ -122,6 +122,8 @@ test("/metrics has the line, both lanes, the log, the connections and the proces
   expect(samples.has('tailstock_uplink_drain_seconds{lane="telemetry"}')).toBe(false);
   expect(samples.get("tailstock_uplink_units_today")).toBe(1_390);
   expect(samples.get("tailstock_uplink_dead_letters")).toBe(3);
+  expect(answer.body).toContain("# TYPE tailstock_uplink_bytes_total counter");
+  expect(samples.get('tailstock_uplink_bytes_total{lane="telemetry"}')).toBe(30_000);
   expect(samples.get("tailstock_log_waiting_readings")).toBe(20);
   expect(samples.get("tailstock_log_limit_bytes")).toBe(100 * 2 ** 20);
   expect(samples.get('tailstock_connections{state="connected"}')).toBe(1);
@@ -130,4 +132,5 @@ test("/metrics has the line, both lanes, the log, the connections and the proces
   const later = samplesOf((await app.inject("/metrics")).body);
   expect(later.get('tailstock_uplink_condition{condition="cut"}')).toBe(0);
   expect(later.get("tailstock_uplink_dead_letters")).toBe(0);
+  expect(later.get('tailstock_uplink_messages_total{lane="priority"}')).toBe(20);
 });

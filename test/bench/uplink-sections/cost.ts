@@ -7,7 +7,7 @@ import { createLogger } from "../../../edge/kernel/logging.ts";
 import { LogKeeper } from "../../../edge/log/keep/keeper.ts";
 import { openLog } from "../../../edge/log/log.ts";
 import { HubConsumer, type HubMessage } from "../../support/hub-consumer.ts";
-import { quantile } from "../../support/process-usage.ts";
+import { type ProcessUsage, quantile, usageOf } from "../../support/process-usage.ts";
 import { cellTicks } from "../data/cell-data.ts";
 import { SEED } from "../log-sections/section.ts";
 import { DEVICE, type Row, type SectionOptions, withHub, withUplink } from "./fixture.ts";
@@ -20,11 +20,13 @@ const GOALS = [
   { latencyMs: 5_000, withinMs: 6_000, unitsMax: 600_000 },
   { latencyMs: 55_000, withinMs: 60_000, unitsMax: 400_000 },
 ];
+/** What the uplink's process may hold. */
+const RSS_MB_MAX = 300;
 
 /**
  * 100 machines of 100 simulated signals at 1 Hz, in real time through the log, the uplink's module, TLS and the hub, to a
  * consumer. Units are counted as IoT Hub does, per message and 4 KB begun, of body and properties; latency is from the time
- * of each reading at its source to the hub's time of enqueueing.
+ * of each reading at its source to the hub's time of enqueueing. Memory and CPU are those of the uplink's own process.
  */
 export async function cost({ seconds }: SectionOptions): Promise<Row[]> {
   const rows: Row[] = [];
@@ -43,7 +45,8 @@ function costOf({ latencyMs, withinMs, unitsMax }: (typeof GOALS)[number], secon
     const keeper = new LogKeeper({ log, clock: systemClock, logger: createLogger({ level: "error", pretty: false }) });
     const keeping = keeper.run(ending.signal, () => undefined);
     try {
-      await withUplink(hub, folder, { latencyMs, latencyMsMax: latencyMs }, async () => {
+      const usage = await withUplink(hub, folder, { latencyMs, latencyMsMax: latencyMs }, async (pid) => {
+        const before = usageOf(pid);
         const beginMs = Date.now();
         for (const { nowMs, events } of cellTicks({ machines: CELLS, seed: SEED, startMs: beginMs, tickMs: TICK_MS })) {
           if (nowMs - beginMs > seconds * 1_000 + latencyMs) break;
@@ -51,14 +54,32 @@ function costOf({ latencyMs, withinMs, unitsMax }: (typeof GOALS)[number], secon
           void log.append(events);
         }
         await delay(latencyMs + 3_000);
+        return usageRows(latencyMs, before, usageOf(pid), Date.now() - beginMs);
       });
+      return [...rowsOf(messages, { latencyMs, withinMs, unitsMax }), ...usage];
     } finally {
       ending.abort();
       await keeping;
       log.close();
     }
-    return rowsOf(messages, { latencyMs, withinMs, unitsMax });
   });
+}
+
+function usageRows(latencyMs: number, before: ProcessUsage, after: ProcessUsage, spanMs: number): Row[] {
+  const name = `${latencyMs / 1_000} s`;
+  const mb = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
+  return [
+    [
+      `${name}: memory of the uplink`,
+      mb(after.rssPeakBytes),
+      `peak RSS, asked: ${RSS_MB_MAX} MB; ${mb(after.rssBytes)} at the end`,
+    ],
+    [
+      `${name}: CPU of the uplink`,
+      `${(((after.cpuMs - before.cpuMs) / spanMs) * 100).toFixed(1)} %`,
+      "of one core, its start included",
+    ],
+  ];
 }
 
 function rowsOf(messages: readonly HubMessage[], { latencyMs, withinMs, unitsMax }: (typeof GOALS)[number]): Row[] {

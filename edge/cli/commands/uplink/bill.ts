@@ -10,7 +10,7 @@ import {
   loadOfMeasured,
   loadOfSingles,
 } from "../../../../cloud-sync/uplink/bill/bill.ts";
-import { type LiveSize, measureLiveSize } from "../../../../cloud-sync/uplink/bill/live-size.ts";
+import { type LiveSize, measureLongestSize } from "../../../../cloud-sync/uplink/bill/live-size.ts";
 import { PRICES_KNOWN, PRICES_URL } from "../../../../cloud-sync/uplink/bill/price-classes.ts";
 import type { UplinkStatus } from "../../../../cloud-sync/uplink/ports.ts";
 import { DEFAULTS } from "../../../kernel/config/defaults.ts";
@@ -111,12 +111,12 @@ async function measured(
     const parts: Part[] = [];
     const { status } = uplinkWord(path);
     const recent = asked === undefined ? recentPart(status) : undefined;
-    const size = measureLiveSize(log, latencyMs);
+    const size = measureLongestSize(log, latencyMs);
     if (recent) parts.push(recent);
-    else if (size) parts.push(presentPart(size));
+    else if (size) parts.push(presentPart(size, latencyMs));
     if (planned) {
       const plannedMs = asked ?? planned.uplink?.latencyMs ?? DEFAULTS.uplink.latencyMs;
-      const plannedSize = plannedMs === latencyMs ? size : measureLiveSize(log, plannedMs);
+      const plannedSize = plannedMs === latencyMs ? size : measureLongestSize(log, plannedMs);
       parts.push(plannedPart(planned, configName ?? "", plannedMs, plannedSize));
     }
     const hint = "Let the collector run for a minute or three latencies, then ask again; or name a --config.";
@@ -141,15 +141,22 @@ function recentPart(status: UplinkStatus | undefined): Part | undefined {
   });
 }
 
-function presentPart(size: LiveSize): Part {
+function presentPart(size: LiveSize, latencyMs: number): Part {
   return part({
     what: "now",
-    basis: `the newest readings of the log, packed as the uplink packs them (${plural(size.windows, "message")} measured)`,
-    latencyMs: size.latencyMs,
+    basis: `the newest readings of the log, packed as the uplink packs them (${plural(size.windows, "message")} measured${atMost(size, latencyMs)})`,
+    latencyMs,
     readingsPerSecond: size.readingsPerSecond,
     bytesPerReading: size.bytesPerReading,
-    load: loadOf(size),
+    load: loadOf({ ...size, latencyMs }),
   });
+}
+
+/** A log too short for the window asked for was measured by a shorter one. */
+function atMost(size: LiveSize, latencyMs: number): string {
+  return size.latencyMs >= latencyMs
+    ? ""
+    : `, gathered for ${durationText(size.latencyMs)}, for which the log is long enough: at most so much, for longer gathering packs better`;
 }
 
 function plannedPart(config: Config, name: string, asked: number | undefined, size: LiveSize | undefined): Part {
@@ -162,7 +169,9 @@ function plannedPart(config: Config, name: string, asked: number | undefined, si
   const bytesPerReading = size?.bytesPerReading ?? BYTES_PER_READING_GUESS;
   const priorityMessagesPerDay =
     size?.priorityMessagesPerDay ?? PRIORITY_MESSAGES_GUESS * Math.max(1, config.connections.length);
-  const from = size ? "as this log's readings pack" : "assumed, for there is no log to measure on";
+  const from = size
+    ? `as this log's readings pack${atMost(size, latencyMs)}`
+    : "assumed, for there is no log to measure on";
   return part({
     what: `with ${name}`,
     basis: `${plural(signals.length, "signal")} at their intervals, each with a new value every time; ${digits(bytesPerReading)} B a reading, ${from}`,
