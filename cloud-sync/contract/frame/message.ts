@@ -48,8 +48,8 @@ export interface ReceivedMessage {
 }
 
 /**
- * What a message of an uplink holds, whichever form it came in; checksums are proved. Blocks and roll-ups decode what they are asked for: a
- * forged one with true checksums throws BlockError, a roll-up FrameError, only then.
+ * What a message of an uplink holds, whichever form it came in; checksums are proved. Blocks and roll-ups decode what they are asked
+ * for: only then does one that was forged with true checksums throw, a block BlockError or FrameError, a roll-up FrameError.
  * @throws FrameError when it is no message of ours, or damaged
  */
 export function decodeMessage({ contentType, body }: { contentType: string; body: Uint8Array }): ReceivedMessage {
