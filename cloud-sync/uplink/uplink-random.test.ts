@@ -3,12 +3,14 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { StoredBlock } from "../../edge/log/event-log.ts";
 import { Shedder } from "../../edge/log/keep/shed.ts";
+import { numberOf } from "../../edge/log/series.ts";
 import { FUZZ_RUNS, FUZZ_SEED } from "../../test/support/any-events.ts";
 import type { Treatment } from "../../test/support/fake-hub.ts";
 import { tempFolder } from "../../test/support/temp-folder.ts";
 import { UplinkBench } from "../../test/support/uplink-bench.ts";
 import { decodeBlock } from "../contract/block/block.ts";
-import type { StoredEvent } from "../contract/event.ts";
+import type { StoredEvent, TelemetrySample } from "../contract/event.ts";
+import { MINUTE_MS } from "../contract/rollup/minute.ts";
 import { WHOLE_CURSOR } from "./lanes/telemetry-cursor.ts";
 import { CURSOR_BY_LANE } from "./ports.ts";
 
@@ -184,8 +186,32 @@ class Play {
     const isDone = this.#done();
     const lost = [...this.appended.values()].filter((event) => !isDone(event) && !this.#isLater(event));
     expect(lost.map(keyOf)).toEqual([]);
+    this.#checkRollups();
     if (this.#poison === undefined)
       expect(bench.state.deadLetters().every(({ reason }) => reason === "not in this life")).toBe(true);
+  }
+
+  /** What arrived of thinned ranges says of their readings what the log was given. */
+  #checkRollups(): void {
+    for (const { epoch, machineId, firstSeq, lastSeq, samples, content } of this.bench.hub.rollups) {
+      const readings = Array.from({ length: lastSeq - firstSeq + 1 }, (_, i) =>
+        this.appended.get(`${epoch}/${machineId}/${firstSeq + i}`),
+      ).flatMap((event) => (event?.type === "telemetry" ? event.data.samples : []));
+      const { minutes, counted, uncounted } = content();
+      expect([samples, counted + uncounted]).toEqual([readings.length, readings.length]);
+      const good = readings.filter(({ value, statusCode }) => Number.isFinite(numberOf(value)) && statusCode < 2 ** 31);
+      const minuteOf = ({ signal, receivedTimestampMs }: TelemetrySample): string =>
+        `${signal} ${Math.floor(receivedTimestampMs / MINUTE_MS)}`;
+      const wanted = new Map<string, [number, number, number]>();
+      for (const [key, own] of Map.groupBy(good, minuteOf)) {
+        const numbers = own.map(({ value }) => numberOf(value));
+        wanted.set(key, [own.length, Math.min(...numbers), Math.max(...numbers)]);
+      }
+      const said = new Map<string, [number, number, number]>();
+      for (const [signal, own] of minutes)
+        for (const { minute, count, min, max } of own) said.set(`${signal} ${minute}`, [count, min, max]);
+      expect(said).toEqual(wanted);
+    }
   }
 
   /** What was appended after the look that found all drained. */

@@ -1,6 +1,6 @@
 import type { StoredEvent } from "../../cloud-sync/contract/event.ts";
 import { decodeMessage } from "../../cloud-sync/contract/frame/message.ts";
-import type { RollupPart } from "../../cloud-sync/contract/frame/rollup-part.ts";
+import type { ReceivedRollup } from "../../cloud-sync/contract/frame/received-rollup.ts";
 import type { HubConnector, HubSession, Outgoing } from "../../cloud-sync/uplink/ports.ts";
 import type { Clock } from "../../edge/kernel/clock.ts";
 import { EdgeError } from "../../edge/kernel/errors.ts";
@@ -21,7 +21,7 @@ export interface Arrived {
 export class FakeHub implements HubConnector {
   readonly description = "fake hub";
   readonly arrived: Arrived[] = [];
-  readonly rollups: RollupPart[] = [];
+  readonly rollups: ReceivedRollup[] = [];
   readonly #clock: Clock;
   isUp = true;
   isFrozen = false;

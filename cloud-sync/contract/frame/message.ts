@@ -17,8 +17,9 @@ export interface ReceivedBlock {
 /**
  * What a consumer may rely on, and what not.
  *
- * Identity: an event is (epoch, machineId, seq), and what comes under one identity says the same each time. In an epoch and machine
- * seq has no holes; another epoch counts for itself. offset orders the events of one epoch over all machines.
+ * Identity: an event is (epoch, machineId, seq), and what comes under one identity says the same each time. Within an epoch, seq counts
+ * a machine's events without holes; another epoch need not begin with 1, and after a restored backup may use the same seqs for other
+ * events. offset orders the events of one epoch over all machines.
  *
  * Twice: everything may come again, at any time: after a lost acknowledgement or a restart of the box, as a dead letter that is sent
  * once more, when a range is asked for again. The same body has the same message id, but the same events may also come in another
@@ -47,8 +48,8 @@ export interface ReceivedMessage {
 }
 
 /**
- * What a message of an uplink holds, whichever form it came in; checksums are proved. Blocks and roll-ups decode what they are asked for: a
- * forged one with true checksums throws BlockError, a roll-up FrameError, only then.
+ * What a message of an uplink holds, whichever form it came in; checksums are proved. Blocks and roll-ups decode what they are asked
+ * for: only then does one that was forged with true checksums throw, a block BlockError or FrameError, a roll-up FrameError.
  * @throws FrameError when it is no message of ours, or damaged
  */
 export function decodeMessage({ contentType, body }: { contentType: string; body: Uint8Array }): ReceivedMessage {

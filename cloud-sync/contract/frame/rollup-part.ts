@@ -13,7 +13,8 @@ const NAMES_BYTES_MAX = 64 * 1024 * 1024;
  *   part     = epoch text, machine id text, first and last seq, first and last offset, readings that were there: varint each,
  *              packing u8, raw bytes varint, packed bytes varint, packed names: number of names varint, each as text;
  *              then the aggregates as the log holds them, a roll-up (rollup/rollup.ts), or nothing
- * A signal's number in the roll-up is its place among the names. The range is that of one block, and has its limits.
+ * A signal's number in the roll-up is its place among the names. The range is that of one block, and has its limits;
+ * all the names of one frame together are at most 1,000,000, and 64 MiB before packing.
  */
 export interface RollupPart {
   readonly epoch: string;
