@@ -1,16 +1,26 @@
-import { backoffMs } from "../../edge/kernel/backoff.ts";
 import type { Clock } from "../../edge/kernel/clock.ts";
 import { EdgeError, type ErrorCode, messageOf } from "../../edge/kernel/errors.ts";
 import type { FailureLog } from "../../edge/kernel/failure-log.ts";
 import { restOfDayMs } from "./budget.ts";
+import type { Knocking } from "./knocking.ts";
 import type { HubConnector, HubSession, UplinkStatus } from "./ports.ts";
 
-/** While the hub is not reached: so often it is knocked at, so that the office sees data within seconds of the line's return. */
-const PROBE_MS = 2_000;
 /** An attempt that comes to nothing. */
 const CONNECT_MS_MAX = 30_000;
+/**
+ * An attempt that is still under way after this time is given up as soon as the hub answers others; each time that was in
+ * vain the next one has twice as long.
+ */
+const RIVAL_MS = 3_000;
+/** What an attempt needs at most of what a knock has taken, which is some of the same round trips. */
+const ROUND_TRIPS = 4;
 const BACKOFF_BASE_MS = 1_000;
 const BACKOFF_MS_MAX = 60_000;
+/** While nobody refuses anything and there is no line: the factory's data must not wait behind its return. */
+const UNREACHABLE_MS_MAX = 2_000;
+/** Without an answer for so long, an attempt is made anyway: it tells anew what is wrong. */
+const KNOCKING_MS_MAX = 60_000;
+const KNOCK_AGAIN_MS = 2_000;
 /** Behind midnight UTC, spread, when the hub's day is used up. */
 const QUOTA_JITTER_MS = 60_000;
 /** A session that held for so long was a good one: attempts count from anew. */
@@ -28,6 +38,7 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
 
 export interface LineOptions {
   readonly connector: HubConnector;
+  readonly knocking: Knocking;
   readonly clock: Clock;
   readonly failures: FailureLog;
   /** 0..1 */
@@ -46,6 +57,7 @@ export class Line {
   #lastError: UplinkStatus["lastError"] = null;
   #failed = 0;
   #openedMs = 0;
+  #rivalMs = RIVAL_MS;
 
   constructor(options: LineOptions) {
     this.#options = options;
@@ -72,6 +84,7 @@ export class Line {
       try {
         const session = await this.#attempt(signal);
         this.#openedMs = this.#options.clock.monotonicMs();
+        this.#rivalMs = RIVAL_MS;
         this.#become("connected");
         this.#options.failures.recovered();
         return session;
@@ -93,6 +106,7 @@ export class Line {
     if (isGood || hasPassed) this.#failed = 0;
     const known = this.#fail(error);
     if (known.code === "UPLINK_QUOTA" || !isGood) await this.#wait(known, signal);
+    else await this.#knock(0, signal);
   }
 
   stop(): void {
@@ -108,8 +122,9 @@ export class Line {
       throw new EdgeError("UPLINK_UNREACHABLE", reason, { hint: "Check the line and the hub's address." });
     });
     const connecting = connector.connect(give);
+    const rival = this.#rival(give);
     try {
-      return await Promise.race([connecting, late]);
+      return await Promise.race([connecting, late, rival]);
     } catch (error) {
       // One that comes about after all is not wanted any more.
       connecting.then(
@@ -119,8 +134,25 @@ export class Line {
       throw error;
     } finally {
       late.catch(() => undefined);
+      rival.catch(() => undefined);
       attempt.abort();
     }
+  }
+
+  /** Rejects when the hub answers a knock, and the attempt still has nothing: it began in a black hole. */
+  async #rival(signal: AbortSignal): Promise<never> {
+    const { clock, knocking } = this.#options;
+    await clock.sleep(this.#rivalMs, signal);
+    const answer = await knocking.untilAnswered(signal);
+    await clock.sleep(Math.max(RIVAL_MS / 3, (answer?.tookMs ?? 0) * ROUND_TRIPS), signal);
+    if (!signal.aborted) this.#rivalMs = Math.min(CONNECT_MS_MAX, this.#rivalMs * 2);
+    throw new EdgeError(
+      "UPLINK_UNREACHABLE",
+      "the hub answers on a new connection, and not on the one that was begun",
+      {
+        hint: "The line was away while the connection was made; it is made again. If it lasts, look at the hub.",
+      },
+    );
   }
 
   #fail(cause: unknown): EdgeError {
@@ -151,39 +183,22 @@ export class Line {
       await clock.sleep(random() * stepMs, signal);
       return;
     }
-    await this.#knock(stepMs * random(), signal);
+    const atMostMs = code === "UPLINK_UNREACHABLE" ? UNREACHABLE_MS_MAX : BACKOFF_MS_MAX;
+    await this.#knock(Math.min(atMostMs, stepMs) * random(), signal);
   }
 
   /**
-   * Waits until the hub's address answers again. One that answers all along and yet gives no session is left alone for the
-   * time of the backoff.
+   * Waits until the hub's address answers again. One that answers all along and yet gives no session is left alone for
+   * `atLeastMs`.
    */
   async #knock(atLeastMs: number, signal: AbortSignal): Promise<void> {
-    const { clock, random } = this.#options;
+    const { clock, knocking } = this.#options;
     const startMs = clock.monotonicMs();
-    let wasSilent = false;
     while (!signal.aborted) {
-      const answers = await this.#probe(signal);
-      if (answers && (wasSilent || clock.monotonicMs() - startMs >= atLeastMs)) return;
-      wasSilent ||= !answers;
-      const leftMs = answers ? atLeastMs - (clock.monotonicMs() - startMs) : Number.POSITIVE_INFINITY;
-      await clock.sleep(
-        Math.min(Math.max(1, leftMs), backoffMs(0, { baseMs: PROBE_MS, maxMs: PROBE_MS, random })),
-        signal,
-      );
-    }
-  }
-
-  async #probe(signal: AbortSignal): Promise<boolean> {
-    const { connector, clock } = this.#options;
-    const attempt = new AbortController();
-    const give = AbortSignal.any([signal, attempt.signal]);
-    try {
-      return await Promise.race([connector.probe(give), clock.sleep(PROBE_MS, give).then(() => false)]);
-    } catch {
-      return false;
-    } finally {
-      attempt.abort();
+      const answer = await knocking.untilAnswered(signal, KNOCKING_MS_MAX);
+      const leftMs = atLeastMs - (clock.monotonicMs() - startMs);
+      if (answer === undefined || answer.wasSilent || leftMs <= 0) return;
+      await clock.sleep(Math.min(leftMs, KNOCK_AGAIN_MS), signal);
     }
   }
 

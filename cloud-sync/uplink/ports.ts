@@ -43,7 +43,7 @@ export interface HubConnector {
    * UPLINK_CONFIG
    */
   connect(signal: AbortSignal): Promise<HubSession>;
-  /** Cheap: whether a TCP connection to the hub's address comes about; no credentials are used. */
+  /** Cheap: whether somebody at the hub's address speaks TLS; nothing is proved, and no credentials are used. */
   probe(signal: AbortSignal): Promise<boolean>;
 }
 

@@ -8,6 +8,7 @@ import type { EventLog } from "../../edge/log/event-log.ts";
 import type { JsonObject, StoredEvent } from "../contract/event.ts";
 import { Accounts } from "./accounts.ts";
 import { Budget } from "./budget.ts";
+import { Knocking } from "./knocking.ts";
 import { Lanes } from "./lanes/lanes.ts";
 import { UPLINK_LIMITS, type UplinkLimits } from "./limits.ts";
 import { Line } from "./line.ts";
@@ -16,6 +17,7 @@ import { Pace } from "./pace.ts";
 import { stretchOf } from "./pack/pack-live.ts";
 import { bytesOf, messageOf, type Parcel } from "./parcel.ts";
 import type { HubConnector, HubSession, Lane, UplinkStatus } from "./ports.ts";
+import { SilenceWatch } from "./silence.ts";
 import type { UplinkState } from "./state/uplink-state.ts";
 
 /** What is under way is looked at so often. */
@@ -26,8 +28,9 @@ const LOG_PAUSE_MS = 1_000;
 /** Sessions that end so soon, one after the other: the hub may be throttling by hanging up. */
 const SHORT_SESSION_MS = 5_000;
 const SHORT_SESSIONS = 3;
-/** A session that is given up may take so long to close. */
+/** A session may take so long to close: an orderly end, and one that is given up, whose line may be dead. */
 const CLOSE_MS_MAX = 3_000;
+const ABANDON_MS_MAX = 300;
 
 export interface UplinkOptions {
   /** Appends and moves cursors too; one that follows when the file is replaced. */
@@ -51,6 +54,7 @@ export class Uplink implements Component {
   readonly #pace: Pace;
   readonly #budget: Budget;
   readonly #line: Line;
+  readonly #silence: SilenceWatch;
   readonly #lanes: Lanes;
   readonly #events: LineEvents;
   readonly #logFailures: FailureLog;
@@ -69,8 +73,11 @@ export class Uplink implements Component {
     this.#logFailures = new FailureLog(logger, clock, { component: "uplink", part: "log" });
     this.#stateFailures = new FailureLog(logger, clock, { component: "uplink", part: "state" });
     this.#events = new LineEvents({ log, site, clock, address: connector.description, logger });
+    const knocking = new Knocking(connector, clock, random);
+    this.#silence = new SilenceWatch(clock, knocking, config.sendTimeoutMs);
     this.#line = new Line({
       connector,
+      knocking,
       clock,
       random,
       failures: new FailureLog(logger, clock, { component: "uplink", hub: connector.description }),
@@ -93,6 +100,7 @@ export class Uplink implements Component {
       windowMessages: config.windowMessages,
       window: {
         acknowledged: (parcel) => this.#accounts.acknowledged(parcel),
+        prompt: () => this.#silence.prompt(),
         setAside: (parcel, error, attempts) => this.#setAside(parcel, error, attempts),
         throttled: () => this.#pace.throttled(),
         failed: (error) => this.#giveUp?.(error),
@@ -173,13 +181,14 @@ export class Uplink implements Component {
     void session.lost.then(giveUp);
     this.#lanes.attach(session);
     try {
-      await Promise.all([this.#runLanes(life), this.#watch(giveUp, life)]);
+      const silence = this.#silence.run(() => this.#lanes.waiting(), giveUp, life);
+      await Promise.all([this.#runLanes(life), this.#watch(giveUp, life), silence]);
     } finally {
       over.abort();
       this.#lanes.detach();
       this.#giveUp = undefined;
       this.#session = undefined;
-      await this.#close(session);
+      await this.#close(session, signal.aborted ? CLOSE_MS_MAX : ABANDON_MS_MAX);
     }
     return why;
   }
@@ -208,10 +217,10 @@ export class Uplink implements Component {
     }
   }
 
-  async #close(session: HubSession): Promise<void> {
+  async #close(session: HubSession, withinMs: number): Promise<void> {
     const closed = new AbortController();
     const closing = Promise.resolve(session[Symbol.asyncDispose]()).catch(() => undefined);
-    await Promise.race([closing, this.#options.clock.sleep(CLOSE_MS_MAX, closed.signal)]);
+    await Promise.race([closing, this.#options.clock.sleep(withinMs, closed.signal)]);
     closed.abort();
   }
 

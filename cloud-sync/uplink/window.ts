@@ -21,6 +21,11 @@ const BYTES_FIRST = 512 * 1024;
 const BYTES_MIN = 64 * 1024;
 const BYTES_BACKOFF = 0.7;
 
+/** Of the newest acknowledgement in what is known of the line's speed. */
+const SPEED_WEIGHT = 0.3;
+/** An acknowledgement that comes within this time comes without delay. */
+const PROMPT_MS = 1_000;
+
 /** What the windows of one session know of each other. */
 export class SharedLine {
   /** Whether anything was acknowledged in this session. */
@@ -29,12 +34,26 @@ export class SharedLine {
   /** A suspect is under way: nothing else goes. */
   isTrial = false;
   openedMs = 0;
+  /** When the last acknowledgement came, or the session began. */
+  progressMs = 0;
+  /** Bytes acknowledged in a millisecond with something under way, also of sessions before; undefined before the first. */
+  bytesPerMs: number | undefined;
 
   opened(nowMs: number): void {
+    this.progressMs = nowMs;
     this.hasPassed = false;
     this.underWay = 0;
     this.isTrial = false;
     this.openedMs = nowMs;
+  }
+
+  /** @param sentMs when that was sent which is acknowledged now */
+  acknowledged(bytes: number, sentMs: number, nowMs: number): void {
+    const speed = bytes / Math.max(1, nowMs - Math.max(sentMs, this.progressMs));
+    this.bytesPerMs =
+      this.bytesPerMs === undefined ? speed : this.bytesPerMs + SPEED_WEIGHT * (speed - this.bytesPerMs);
+    this.progressMs = nowMs;
+    this.hasPassed = true;
   }
 }
 
@@ -53,6 +72,8 @@ export interface WindowOptions {
   readonly bytesMax: number;
   readonly clock: Clock;
   readonly acknowledged: (parcel: Parcel) => void;
+  /** An acknowledgement came without delay. */
+  readonly prompt: () => void;
   /** Durable when it returns: after it the message counts as done with. */
   readonly setAside: (parcel: Parcel, error: EdgeError, attempts: number) => void;
   readonly throttled: () => void;
@@ -139,6 +160,15 @@ export class Window {
     this.#bell.ring();
   }
 
+  /** Of what is under way. */
+  underWay(): { readonly bytes: number; readonly oldestSentMs: number } {
+    const slots = this.#slots.filter(({ isUnderWay }) => isUnderWay);
+    return {
+      bytes: slots.reduce((sum, { parcel }) => sum + parcel.bytes, 0),
+      oldestSentMs: Math.min(...slots.map(({ sentMs }) => sentMs)),
+    };
+  }
+
   /** Sends what may go by now, and says whether the hub has stopped to acknowledge. */
   look(sendTimeoutMs: number): EdgeError | undefined {
     const nowMs = this.#options.clock.monotonicMs();
@@ -200,8 +230,10 @@ export class Window {
     ended();
     // The answer of a session that was given up is as good: the hub has the message.
     this.#progressMs = clock.monotonicMs();
-    line.hasPassed = true;
-    const isLate = this.#progressMs - slot.sentMs > DELAY_MS_MAX;
+    line.acknowledged(slot.parcel.bytes, slot.sentMs, this.#progressMs);
+    const tookMs = this.#progressMs - slot.sentMs;
+    if (tookMs <= PROMPT_MS) this.#options.prompt();
+    const isLate = tookMs > DELAY_MS_MAX;
     this.#bytesAllowed = isLate
       ? Math.max(BYTES_MIN, this.#bytesAllowed * BYTES_BACKOFF)
       : Math.min(this.#options.bytesMax, this.#bytesAllowed + slot.parcel.bytes);

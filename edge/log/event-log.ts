@@ -20,7 +20,7 @@ export interface StoredBlock {
   readonly samples: number;
   /** The block, verified; undefined when it was thinned. */
   readonly bytes: Buffer | undefined;
-  /** What is left of a thinned one (rollup/rollup.ts). */
+  /** What is left of a thinned one (cloud-sync/contract/rollup/rollup.ts). */
   readonly rollup: Buffer | undefined;
   readonly epoch: string;
   /** Names of the signals by their numbers in the roll-up; empty for a whole block. */

@@ -1,58 +1,33 @@
-import { statSync } from "node:fs";
 import type { NewEvent } from "../../cloud-sync/contract/event.ts";
 import { EdgeError } from "../kernel/errors.ts";
-import { asLogError } from "./database.ts";
 import type { EventLog, LogReader } from "./event-log.ts";
+import { FileFollower, fileIdOf } from "./file-follower.ts";
 import { type LogOptions, openLog, type SqliteLog } from "./log.ts";
 import { LogFacade } from "./log-facade.ts";
 import type { ExaminableLog } from "./reader.ts";
-
-const LOOK_MS = 1_000;
 
 /**
  * A log that another process keeps in order, for one that also appends and moves cursors: when the collector has moved a
  * damaged file aside, it goes on with the new one.
  */
 class FollowingLog extends LogFacade implements EventLog {
-  readonly #options: LogOptions;
-  #log: SqliteLog;
-  #fileId: string;
-  #lookedMs = performance.now();
-  #isClosed = false;
+  readonly #file: FileFollower<SqliteLog>;
 
   constructor(options: LogOptions) {
     super(options.path);
-    this.#options = options;
-    this.#log = openLog(options);
-    this.#fileId = fileIdOf(options.path);
+    this.#file = new FileFollower(options.path, () => openLog(options));
   }
 
   protected get isClosed(): boolean {
-    return this.#isClosed;
+    return this.#file.isClosed;
   }
 
   protected recovers(error: unknown, failed: LogReader): boolean {
-    if (this.#isClosed || asLogError(error, this.path).code !== "LOG_CORRUPT") return false;
-    this.#lookedMs = Number.NEGATIVE_INFINITY;
-    return this.inner !== failed;
+    return this.#file.recovers(error, failed);
   }
 
   protected get inner(): SqliteLog {
-    if (this.#isClosed || performance.now() - this.#lookedMs < LOOK_MS) return this.#log;
-    this.#lookedMs = performance.now();
-    const fileId = fileIdOf(this.path);
-    // Never created here: that is for who keeps the log in order.
-    if (fileId === this.#fileId || fileId === "") return this.#log;
-    try {
-      const next = openLog(this.#options);
-      closeQuietly(this.#log);
-      this.#log = next;
-      this.#fileId = fileId;
-    } catch (error) {
-      // The new file is not ready yet: the next look will find it.
-      if (!(error instanceof EdgeError)) throw error;
-    }
-    return this.#log;
+    return this.#file.current;
   }
 
   async append(events: readonly NewEvent[], commit?: "grouped" | "now"): Promise<number> {
@@ -93,22 +68,8 @@ class FollowingLog extends LogFacade implements EventLog {
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#log.close();
+    this.#file.close();
   }
-}
-
-function closeQuietly(log: SqliteLog): void {
-  try {
-    log.close();
-  } catch {
-    // What is damaged may not even close properly.
-  }
-}
-
-function fileIdOf(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? "" : `${stat.dev}:${stat.ino}`;
 }
 
 /**

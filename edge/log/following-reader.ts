@@ -1,61 +1,32 @@
-import { statSync } from "node:fs";
-import { EdgeError } from "../kernel/errors.ts";
-import { asLogError } from "./database.ts";
 import type { LogReader } from "./event-log.ts";
+import { FileFollower } from "./file-follower.ts";
 import { LogFacade } from "./log-facade.ts";
 import { type ExaminableLog, openLogReader } from "./reader.ts";
 
-const LOOK_MS = 1_000;
-
 /** A reader in a process of its own: when the collector has moved a damaged log aside, it goes on with the new one. */
 class FollowingReader extends LogFacade {
-  #reader: ExaminableLog;
-  #fileId: string;
-  #lookedMs = performance.now();
-  #isClosed = false;
+  readonly #file: FileFollower<ExaminableLog>;
 
   constructor(path: string) {
     super(path);
-    this.#reader = openLogReader(path);
-    this.#fileId = fileIdOf(path);
+    this.#file = new FileFollower(path, () => openLogReader(path));
   }
 
   protected get isClosed(): boolean {
-    return this.#isClosed;
+    return this.#file.isClosed;
   }
 
   protected recovers(error: unknown, failed: LogReader): boolean {
-    if (this.#isClosed || asLogError(error, this.path).code !== "LOG_CORRUPT") return false;
-    this.#lookedMs = Number.NEGATIVE_INFINITY;
-    return this.inner !== failed;
+    return this.#file.recovers(error, failed);
   }
 
   protected get inner(): ExaminableLog {
-    if (this.#isClosed || performance.now() - this.#lookedMs < LOOK_MS) return this.#reader;
-    this.#lookedMs = performance.now();
-    const fileId = fileIdOf(this.path);
-    if (fileId === this.#fileId || fileId === "") return this.#reader;
-    try {
-      const next = openLogReader(this.path);
-      this.#reader.close();
-      this.#reader = next;
-      this.#fileId = fileId;
-    } catch (error) {
-      // The new file is not ready yet: the next look will find it.
-      if (!(error instanceof EdgeError)) throw error;
-    }
-    return this.#reader;
+    return this.#file.current;
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#reader.close();
+    this.#file.close();
   }
-}
-
-function fileIdOf(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? "" : `${stat.dev}:${stat.ino}`;
 }
 
 /**

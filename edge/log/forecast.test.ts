@@ -1,9 +1,12 @@
-import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { filledLog, fillRounds, MACHINES } from "../../test/support/filled-log.ts";
 import { ManualClock } from "../../test/support/manual-clock.ts";
 import { tempFolder } from "../../test/support/temp-folder.ts";
 import { forecast, simulateOutage } from "./forecast.ts";
+import { openLog } from "./log.ts";
 import { surveyLog } from "./survey.ts";
 
 const HOUR_MS = 3_600_000;
@@ -11,21 +14,28 @@ const MIB = 2 ** 20;
 // Three machines, 20 readings each, once a second.
 const RATE = 60;
 
-async function steadyLog(options: { quotaBytes?: number } = {}) {
-  const clock = new ManualClock();
-  const { log } = await filledLog(join(tempFolder(), "log.db"), {
-    clock,
-    rounds: 600,
-    signals: 20,
-    sealEvery: 60,
-    ...options,
-  });
-  return { log, clock };
+let filled: string;
+let filledMs: number;
+beforeAll(async () => {
+  filled = join(mkdtempSync(join(tmpdir(), "tailstock-test-")), "filled.db");
+  const { log, clock } = await filledLog(filled, { rounds: 600, signals: 20, sealEvery: 60 });
+  log.checkpoint();
+  log.close();
+  filledMs = clock.nowMs();
+});
+afterAll(() => rmSync(dirname(filled), { recursive: true, force: true }));
+
+/** A copy of a log that got this rate for ten minutes. */
+function steadyLog() {
+  const path = join(tempFolder(), "log.db");
+  copyFileSync(filled, path);
+  const clock = new ManualClock(filledMs);
+  return { log: openLog({ path, clock }), clock };
 }
 
 describe("P07 forecast", () => {
   test("the rate of a log that gets 60 readings a second, and the size of one, from its blocks", async () => {
-    const { log } = await steadyLog();
+    const { log } = steadyLog();
     const blockBytes = log.ledger().length;
     expect(blockBytes).toBe(30);
     const now = forecast(log, { quotaBytes: 100 * MIB });
@@ -54,7 +64,7 @@ describe("P07 forecast", () => {
   });
 
   test("what the cloud has counts as room, and the tail of a log that only just began to be forwarded does not", async () => {
-    const { log } = await steadyLog();
+    const { log } = steadyLog();
     const bounds = { quotaBytes: 100 * MIB, forwardedBy: "uplink" };
     const before = forecast(log, bounds);
     expect(before.forwardedBytes).toBe(0);
@@ -68,7 +78,7 @@ describe("P07 forecast", () => {
 
 describe("P07 simulateOutage", () => {
   test("72 h that fit, and how much they need", async () => {
-    const { log } = await steadyLog();
+    const { log } = steadyLog();
     const now = forecast(log, { quotaBytes: 1_000 * MIB });
     const outage = simulateOutage(now, 72 * HOUR_MS);
     expect(outage.readings).toBe(72 * 3_600 * RATE);
@@ -78,7 +88,7 @@ describe("P07 simulateOutage", () => {
   });
 
   test("an outage that does not fit: when it is full, how many are thinned, and a quota that keeps all, exactly", async () => {
-    const { log } = await steadyLog();
+    const { log } = steadyLog();
     const quotaBytes = 5 * MIB;
     const now = forecast(log, { quotaBytes });
     const outage = simulateOutage(now, 72 * HOUR_MS);
@@ -94,7 +104,7 @@ describe("P07 simulateOutage", () => {
   });
 
   test("a log that is over its mark already: the quota that is named is enough all the same", async () => {
-    const { log } = await steadyLog();
+    const { log } = steadyLog();
     const now = forecast(log, { quotaBytes: log.usage().usedBytes / 2 });
     expect(now.roomBytes).toBe(0);
     const outage = simulateOutage(now, HOUR_MS);
@@ -104,7 +114,7 @@ describe("P07 simulateOutage", () => {
   });
 
   test("room alone is not enough where readings go by age before the line is back", async () => {
-    const { log } = await steadyLog();
+    const { log } = steadyLog();
     const now = forecast(log, { quotaBytes: 1_000 * MIB, maxAgeMs: 24 * HOUR_MS });
     const outage = simulateOutage(now, 72 * HOUR_MS);
     expect(outage).toMatchObject({ fits: false, fullAfterMs: null, expiredReadings: 48 * 3_600 * RATE });
@@ -114,7 +124,7 @@ describe("P07 simulateOutage", () => {
 
 describe("P03 survey", () => {
   test("says what waits, what is oldest, and what became of every event", async () => {
-    const { log, clock } = await steadyLog();
+    const { log, clock } = steadyLog();
     await fillRounds(log, clock, { rounds: 7, signals: 20 });
     const survey = surveyLog(log, {});
     expect(survey).toMatchObject({

@@ -1,6 +1,7 @@
 import type { DecodedColumn } from "../../cloud-sync/contract/block/decoded-block.ts";
+import { MINUTE_MS, type MinuteAggregate } from "../../cloud-sync/contract/rollup/minute.ts";
+import { readRollup } from "../../cloud-sync/contract/rollup/rollup.ts";
 import type { BlockMeta, BlockStore } from "./block-store.ts";
-import { MINUTE_MS, type MinuteAggregate, readRollup } from "./rollup/rollup.ts";
 import { aggregateSlice, numberOf, type SeriesQuery, SeriesSink, type SeriesSlice } from "./series.ts";
 import { MachineDecoder } from "./tail/chain-decoder.ts";
 import { NOWHERE } from "./tail/event-sink.ts";

@@ -1,5 +1,5 @@
+import { MINUTE_MS, type MinuteAggregate } from "../../cloud-sync/contract/rollup/minute.ts";
 import type { SampleValue } from "../../cloud-sync/contract/sample.ts";
-import { MINUTE_MS, type MinuteAggregate } from "./rollup/rollup.ts";
 import type { MachineDecoder, SectionSink } from "./tail/chain-decoder.ts";
 
 export interface SeriesQuery {

@@ -3,9 +3,10 @@ import { blockHash, decodeBlock, verifyBlock } from "../../cloud-sync/contract/b
 import { BlockError } from "../../cloud-sync/contract/block/block-error.ts";
 import type { StoredEvent } from "../../cloud-sync/contract/event.ts";
 import { type LedgerRange, ledgerFaults } from "../../cloud-sync/contract/ledger.ts";
+import { readRollup } from "../../cloud-sync/contract/rollup/rollup.ts";
+import { RollupBuilder } from "../../cloud-sync/contract/rollup/rollup-builder.ts";
 import { messageOf } from "../kernel/errors.ts";
 import { type LogParts, openLogReader, type SqliteLogReader } from "./reader.ts";
-import { RollupBuilder, readRollup } from "./rollup/rollup.ts";
 import { readNames } from "./seal/signal-refs.ts";
 import { numberOf } from "./series.ts";
 

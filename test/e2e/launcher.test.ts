@@ -1,14 +1,14 @@
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, type onTestFinished, test } from "vitest";
 import { tempFolder } from "../support/temp-folder.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 
 /** What the launcher needs of a fresh clone, and nothing of what it installs. */
-function freshClone(): string {
-  const folder = tempFolder();
+function freshClone(onEnd: typeof onTestFinished): string {
+  const folder = tempFolder(onEnd);
   for (const path of [
     "package.json",
     "package-lock.json",
@@ -21,20 +21,23 @@ function freshClone(): string {
   return folder;
 }
 
-function launch(folder: string, args: readonly string[]): { status: number | null; text: string } {
+function launch(folder: string, args: readonly string[]): Promise<{ status: number | null; text: string }> {
   // Nobody listens on port 1: the registry is out of reach at once, as behind a closed firewall.
   const env = { ...process.env, npm_config_registry: "http://127.0.0.1:1", npm_config_cache: join(folder, "cache") };
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(folder, "edge/cli/launcher.mjs"), ...args], {
-    cwd: folder,
-    env,
-    encoding: "utf8",
+  return new Promise((resolve) => {
+    const launcher = join(folder, "edge/cli/launcher.mjs");
+    const child = execFile(process.execPath, [launcher, ...args], { cwd: folder, env }, (_, stdout, stderr) =>
+      resolve({ status: child.exitCode, text: stdout + stderr }),
+    );
   });
-  return { status, text: stdout + stderr };
 }
 
-test("without a network the set-up fails with what failed and what to check, and leaves nothing half done", () => {
-  const folder = freshClone();
-  const { status, text } = launch(folder, ["start"]);
+// Together: npm waits between its tries.
+test.concurrent("without a network the set-up fails with what failed and what to check, and leaves nothing half done", async ({
+  onTestFinished,
+}) => {
+  const folder = freshClone(onTestFinished);
+  const { status, text } = await launch(folder, ["start"]);
   expect(status).toBe(1);
   expect(text).toContain("tailstock: Installing the packages failed.");
   expect(text).toContain("Check that the npm registry can be reached");
@@ -43,10 +46,10 @@ test("without a network the set-up fails with what failed and what to check, and
   expect(existsSync(join(folder, ".runtime", "setup.lock"))).toBe(false);
 });
 
-test("a set-up that was killed does not block the next one", () => {
-  const folder = freshClone();
+test.concurrent("a set-up that was killed does not block the next one", async ({ onTestFinished }) => {
+  const folder = freshClone(onTestFinished);
   mkdirSync(join(folder, ".runtime"));
   // No process has this id: Linux counts to 4,194,304 at most.
   writeFileSync(join(folder, ".runtime", "setup.lock"), "99999999");
-  expect(launch(folder, ["start"]).text).toContain("Installing the packages failed");
+  expect((await launch(folder, ["start"])).text).toContain("Installing the packages failed");
 });

@@ -64,8 +64,10 @@ export class FakeHub implements HubConnector {
     this.#loseSession?.();
   }
 
-  async probe(): Promise<boolean> {
+  async probe(signal: AbortSignal): Promise<boolean> {
     this.probes++;
+    // One that is frozen leaves without an answer who wants to speak with it.
+    if (this.isFrozen) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
     return this.isUp;
   }
 

@@ -7,7 +7,7 @@ import { EdgeError } from "../../edge/kernel/errors.ts";
 import { openLog, type SqliteLog } from "../../edge/log/log.ts";
 import { noiseOf } from "./events.ts";
 import { fillUntilFree, releaseDisk } from "./fill-disk.ts";
-import { everyEvent, everySealedEvent, ledgerFaultsOf, lossFaultsOf } from "./log-checks.ts";
+import { everyEvent, everySealedOffset, ledgerFaultsOf, lossFaultsOf } from "./log-checks.ts";
 
 // Runs on a small disk of its own: one scenario, named on the command line, prints lines of JSON with what is wrong.
 const BLOCK_BYTES = 4_096;
@@ -32,7 +32,7 @@ function faultsOf(log: SqliteLog, acknowledged: readonly number[]): string[] {
   const rare = events.filter(({ type }) => type === "alarm").map(({ offset }) => offset);
   if (`${rare}` !== `${acknowledged}`) faults.push(`alarms at ${rare}, acknowledged at ${acknowledged}`);
   const here = new Set(events.map(({ offset }) => offset));
-  if (!everySealedEvent(log).every(({ offset }) => here.has(offset))) faults.push("a block holds what no read finds");
+  if (!everySealedOffset(log).every((offset) => here.has(offset))) faults.push("a block holds what no read finds");
   return faults;
 }
 

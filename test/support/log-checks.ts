@@ -1,5 +1,6 @@
 import Database from "better-sqlite3";
 import { decodeBlock } from "../../cloud-sync/contract/block/block.ts";
+import type { DecodedBlock } from "../../cloud-sync/contract/block/decoded-block.ts";
 import type { EventType, StoredEvent } from "../../cloud-sync/contract/event.ts";
 import type { LogReader } from "../../edge/log/event-log.ts";
 
@@ -15,13 +16,23 @@ export function everyEvent(log: LogReader, types?: readonly EventType[], limitEv
 
 /** Every event out of the blocks as they are handed over, in the order of the offset. */
 export function everySealedEvent(log: LogReader, limitBytes = 100_000): StoredEvent[] {
-  const found: StoredEvent[] = [];
+  const events = everyBlock(log, limitBytes).flatMap((block) => block.events());
+  return events.sort((a, b) => a.offset - b.offset);
+}
+
+/** The offset of every event in the blocks, without the work of decoding its samples. */
+export function everySealedOffset(log: LogReader, limitBytes = 100_000): number[] {
+  return everyBlock(log, limitBytes).flatMap((block) => [...block.eventOffsets()]);
+}
+
+function everyBlock(log: LogReader, limitBytes: number): DecodedBlock[] {
+  const found: DecodedBlock[] = [];
   for (let offset = 0; ; ) {
     const blocks = log.readBlocks(offset, { limitBytes });
     const last = blocks.at(-1);
-    if (!last) return found.sort((a, b) => a.offset - b.offset);
+    if (!last) return found;
     offset = last.lastOffset;
-    for (const { bytes } of blocks) if (bytes) for (const event of decodeBlock(bytes).events()) found.push(event);
+    for (const { bytes } of blocks) if (bytes) found.push(decodeBlock(bytes));
   }
 }
 

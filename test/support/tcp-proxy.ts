@@ -12,10 +12,15 @@ export type ProxyMode = "pass" | "freeze" | "reset" | "blackhole" | "deaf" | "de
 /** A TCP relay on loopback that fails on command. The faults are those of real networks. */
 export class TcpProxy implements AsyncDisposable {
   delayMs = 0;
+  /**
+   * What was connected during a black hole or deafness stays dead without a word when the line is back, as behind a gateway
+   * that has forgotten it; otherwise it is reset then.
+   */
+  leavesOrphans = false;
   #mode: ProxyMode = "pass";
   #port = 0;
   #server: Server | undefined;
-  readonly #pairs = new Set<{ near: Socket; far: Socket }>();
+  readonly #pairs = new Set<{ near: Socket; far: Socket; isOrphan: boolean }>();
   readonly #targetPort: number;
 
   constructor(targetPort: number) {
@@ -40,8 +45,11 @@ export class TcpProxy implements AsyncDisposable {
   set mode(mode: ProxyMode) {
     const left = this.#mode;
     this.#mode = mode;
-    for (const { near, far } of this.#pairs) {
-      if (mode === "reset" || left === "blackhole" || left === "deaf") {
+    for (const pair of this.#pairs) {
+      const { near, far } = pair;
+      const wasSwallowed = left === "blackhole" || left === "deaf";
+      if (wasSwallowed && this.leavesOrphans && mode !== "reset") pair.isOrphan = true;
+      else if (mode === "reset" || wasSwallowed) {
         // What a black hole has swallowed is missing from the stream: such a connection can't go on.
         near.resetAndDestroy();
         far.resetAndDestroy();
@@ -74,10 +82,11 @@ export class TcpProxy implements AsyncDisposable {
       return;
     }
     const far = createConnection(this.#targetPort, "127.0.0.1");
-    const pair = { near, far };
+    const pair = { near, far, isOrphan: false };
     this.#pairs.add(pair);
-    this.#relay(near, far, ["blackhole"]);
-    this.#relay(far, near, ["blackhole", "deaf"]);
+    const isSwallowed = (...modes: ProxyMode[]): boolean => pair.isOrphan || modes.includes(this.#mode);
+    this.#relay(near, far, () => isSwallowed("blackhole"));
+    this.#relay(far, near, () => isSwallowed("blackhole", "deaf"));
     const end = (): void => {
       // A black hole swallows the end of a connection, too: the other side goes on believing in it.
       if (this.#mode === "blackhole") return;
@@ -95,9 +104,9 @@ export class TcpProxy implements AsyncDisposable {
     }
   }
 
-  #relay(from: Socket, to: Socket, swallowing: readonly ProxyMode[]): void {
+  #relay(from: Socket, to: Socket, isSwallowed: () => boolean): void {
     from.on("data", (bytes) => {
-      if (swallowing.includes(this.#mode)) return;
+      if (isSwallowed()) return;
       if (this.#mode === "corrupt") bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 0x10;
       if (this.#mode !== "delay") to.write(bytes);
       else setTimeout(() => to.destroyed || to.write(bytes), this.delayMs);

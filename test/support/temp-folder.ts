@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
-/** A folder of the test's own, removed when the test ends. */
-export function tempFolder(): string {
+/** A folder of the test's own, removed when the test ends. One that runs beside others gives its context's `onTestFinished`. */
+export function tempFolder(onEnd: typeof onTestFinished = onTestFinished): string {
   const path = mkdtempSync(join(tmpdir(), "tailstock-test-"));
-  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  onEnd(() => rmSync(path, { recursive: true, force: true }));
   return path;
 }

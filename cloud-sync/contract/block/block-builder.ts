@@ -255,19 +255,27 @@ export function encodeBlock(events: readonly StoredEvent[], previousHash: Uint8A
     if (event.epoch !== first.epoch || event.machineId !== first.machineId) {
       throw new BlockError("malformed", `event ${event.seq} is of another stream than event ${first.seq}`);
     }
-    const json = event.type === "telemetry" ? null : JSON.stringify(event.data);
-    builder.beginEvent(event.seq, event.offset, event.type, event.timeMs, event.entityId, event.causedBy ?? null, json);
-    if (event.type !== "telemetry") continue;
-    for (const sample of event.data.samples) {
-      builder.addSample(
-        builder.signalRef(sample.signal),
-        sample.value,
-        sample.statusCode,
-        sample.sourceTimestampMs ?? Number.NaN,
-        sample.serverTimestampMs ?? Number.NaN,
-        sample.receivedTimestampMs,
-      );
-    }
+    addEvent(builder, event, event.seq, event.entityId);
   }
   return builder.finish(previousHash);
+}
+
+/**
+ * Adds an event with its samples, under the seq and the entity id that it has in the block.
+ * @throws BlockError as beginEvent and addSample
+ */
+export function addEvent(builder: BlockBuilder, event: StoredEvent, seq: number, entityId: string | null): void {
+  const json = event.type === "telemetry" ? null : JSON.stringify(event.data);
+  builder.beginEvent(seq, event.offset, event.type, event.timeMs, entityId, event.causedBy ?? null, json);
+  if (event.type !== "telemetry") return;
+  for (const sample of event.data.samples) {
+    builder.addSample(
+      builder.signalRef(sample.signal),
+      sample.value,
+      sample.statusCode,
+      sample.sourceTimestampMs ?? Number.NaN,
+      sample.serverTimestampMs ?? Number.NaN,
+      sample.receivedTimestampMs,
+    );
+  }
 }

@@ -13,6 +13,11 @@ export class ByteWriter {
     return this.#length;
   }
 
+  /** Begins anew in the same memory: what `take` gave before is overwritten. */
+  clear(): void {
+    this.#length = 0;
+  }
+
   #room(bytes: number): void {
     if (this.#length + bytes <= this.#buffer.length) return;
     const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#length + bytes));
@@ -21,13 +26,23 @@ export class ByteWriter {
   }
 
   u8(value: number): void {
-    this.#room(1);
+    if (this.#length === this.#buffer.length) this.#room(1);
     this.#buffer[this.#length++] = value;
+  }
+
+  u16(value: number): void {
+    this.#room(2);
+    this.#length = this.#buffer.writeUInt16LE(value, this.#length);
   }
 
   u32(value: number): void {
     this.#room(4);
     this.#length = this.#buffer.writeUInt32LE(value >>> 0, this.#length);
+  }
+
+  f32(value: number): void {
+    this.#room(4);
+    this.#length = this.#buffer.writeFloatLE(value, this.#length);
   }
 
   f64(value: number): void {
@@ -36,19 +51,16 @@ export class ByteWriter {
   }
 
   varint(value: number): void {
-    this.#room(8);
+    this.#room(10);
+    const buffer = this.#buffer;
     let rest = value;
-    while (rest > 0x7f) {
-      this.#buffer[this.#length++] = (rest % 0x80) | 0x80;
-      rest = Math.floor(rest / 0x80);
-    }
-    this.#buffer[this.#length++] = rest;
+    for (; rest > 0x7fff_ffff; rest = Math.floor(rest / 0x80)) buffer[this.#length++] = (rest % 0x80) | 0x80;
+    for (; rest > 0x7f; rest >>>= 7) buffer[this.#length++] = (rest & 0x7f) | 0x80;
+    buffer[this.#length++] = rest;
   }
 
-  bytes(value: Uint8Array): void {
-    this.#room(value.length);
-    this.#buffer.set(value, this.#length);
-    this.#length += value.length;
+  zigzag(value: number): void {
+    this.varint(value < 0 ? -value * 2 - 1 : value * 2);
   }
 
   /** UTF-8 behind its length in bytes. */
@@ -57,6 +69,12 @@ export class ByteWriter {
     this.varint(bytes);
     this.#room(bytes);
     this.#length += this.#buffer.write(value, this.#length);
+  }
+
+  bytes(value: Uint8Array): void {
+    this.#room(value.length);
+    this.#buffer.set(value, this.#length);
+    this.#length += value.length;
   }
 
   /** A view of what was written so far. */
@@ -95,6 +113,10 @@ export class ByteReader {
     return this.#buffer[this.#advance(1)] as number;
   }
 
+  u16(): number {
+    return this.#buffer.readUInt16LE(this.#advance(2));
+  }
+
   u32(): number {
     return this.#buffer.readUInt32LE(this.#advance(4));
   }
@@ -117,6 +139,11 @@ export class ByteReader {
       factor *= 0x80;
     }
     throw malformed("a varint is longer than 8 bytes");
+  }
+
+  zigzag(): number {
+    const value = this.varint();
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
 
   bytes(count: number): Buffer {

@@ -1,5 +1,5 @@
 import { decodeBlock } from "../block/block.ts";
-import { BlockBuilder } from "../block/block-builder.ts";
+import { addEvent, BlockBuilder } from "../block/block-builder.ts";
 import { ByteReader, ByteWriter } from "../block/bytes.ts";
 import type { DecodedBlock } from "../block/decoded-block.ts";
 import { EVENTS_MAX, RAW_BYTES_MAX } from "../block/limits.ts";
@@ -69,19 +69,7 @@ function add(builder: BlockBuilder, event: StoredEvent): void {
   const entityId = event.entityId === own ? null : event.entityId;
   const seq = builder.events + 1;
   if (entityId === `//${seq}`) throw new FrameError("malformed", `an entity named ${entityId}`);
-  const json = event.type === "telemetry" ? null : JSON.stringify(event.data);
-  builder.beginEvent(seq, event.offset, event.type, event.timeMs, entityId, event.causedBy ?? null, json);
-  if (event.type !== "telemetry") return;
-  for (const sample of event.data.samples) {
-    builder.addSample(
-      builder.signalRef(sample.signal),
-      sample.value,
-      sample.statusCode,
-      sample.sourceTimestampMs ?? Number.NaN,
-      sample.serverTimestampMs ?? Number.NaN,
-      sample.receivedTimestampMs,
-    );
-  }
+  addEvent(builder, event, seq, entityId);
 }
 
 /**

@@ -2,8 +2,9 @@ import { crc32 } from "node:zlib";
 import { verifyBlock } from "../block/block.ts";
 import { ByteReader, ByteWriter } from "../block/bytes.ts";
 import { BLOCK_BYTES_MAX } from "../block/limits.ts";
+import type { Budget } from "../block/text-pack.ts";
 import { FrameError, guardedFrame } from "./frame-error.ts";
-import { type RollupPart, readRollupPart, writeRollupPart } from "./rollup-part.ts";
+import { namesBudget, type RollupPart, readRollupPart, writeRollupPart } from "./rollup-part.ts";
 
 /**
  * # Frame format, version 1
@@ -88,17 +89,18 @@ export function decodeFrame(bytes: Uint8Array): FramePart[] {
     const covered = bytes.subarray(0, input.position);
     if (crc32(covered) !== input.u32()) throw new FrameError("checksum", "the frame's head was altered");
     if (declared < bytes.length) throw new FrameError("malformed", `${bytes.length - declared} bytes are left over`);
+    const budget = namesBudget();
     const parts = heads.map((head, at) => {
       const body = input.bytes(head.bytes);
       if (crc32(body) !== head.crc) throw new FrameError("checksum", `part ${at} of the frame was altered`);
-      return partOf(head.kind, body);
+      return partOf(head.kind, body, budget);
     });
     input.end("the frame");
     return parts;
   });
 }
 
-function partOf(kind: number, bytes: Uint8Array): FramePart {
+function partOf(kind: number, bytes: Uint8Array, budget: Budget): FramePart {
   switch (kind) {
     case Kind.Block:
       if (bytes.length > BLOCK_BYTES_MAX) throw new FrameError("limit", `a block of ${bytes.length} bytes`);
@@ -107,7 +109,7 @@ function partOf(kind: number, bytes: Uint8Array): FramePart {
     case Kind.Bundle:
       return { kind: "bundle", bytes };
     case Kind.Rollup:
-      return { kind: "rollup", rollup: readRollupPart(bytes) };
+      return { kind: "rollup", rollup: readRollupPart(bytes, budget) };
     default:
       throw new FrameError("version", `a part of kind ${kind}`);
   }

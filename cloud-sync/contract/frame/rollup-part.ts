@@ -1,19 +1,19 @@
+import { BlockError, malformed } from "../block/block-error.ts";
 import { ByteReader, ByteWriter } from "../block/bytes.ts";
-import { RAW_BYTES_MAX, SIGNALS_MAX } from "../block/limits.ts";
-import { pack, unpack } from "../block/text-pack.ts";
+import { EVENTS_MAX, RAW_BYTES_MAX, SAMPLES_MAX, SIGNALS_MAX } from "../block/limits.ts";
+import { type Budget, pack, unpack } from "../block/text-pack.ts";
+
+/** Far more than a frame of names that differ can hold. */
+const NAMES_MAX = 1_000_000;
+const NAMES_BYTES_MAX = 64 * 1024 * 1024;
 
 /**
  * What is left of a range whose readings had to make room before they were sent: one-minute aggregates of each signal.
  *
  *   part     = epoch text, machine id text, first and last seq, first and last offset, readings that were there: varint each,
  *              packing u8, raw bytes varint, packed bytes varint, packed names: number of names varint, each as text;
- *              then the aggregates, as the log holds them: a zstd frame with a checksum, of
- *                version u8 (1), bytes of the first part varint, first part, second part
- *                first part: signals varint, for each: its number as distance to the one before - 1 varint, cells varint, for each:
- *                  minute (received time / 60,000) and count as zigzag distances to the cell before, form u8: number mode + 1, 16 if
- *                  all values were alike
- *                second part: for each cell min and max in that form, mean u16 as its place between them
- * A signal's number is its place among the names.
+ *              then the aggregates as the log holds them, a roll-up (rollup/rollup.ts), or nothing
+ * A signal's number in the roll-up is its place among the names. The range is that of one block, and has its limits.
  */
 export interface RollupPart {
   readonly epoch: string;
@@ -27,7 +27,7 @@ export interface RollupPart {
   readonly samples: number;
   /** Names of signals by the numbers that the aggregates use; "" for one that they do not use. */
   readonly names: readonly string[];
-  /** One-minute aggregates; undefined when nothing could be aggregated. */
+  /** The roll-up's bytes; undefined when nothing could be aggregated. */
   readonly aggregates: Uint8Array | undefined;
 }
 
@@ -48,17 +48,30 @@ export function writeRollupPart(part: RollupPart): Buffer {
   return out.take();
 }
 
-/** @throws BlockError when the bytes are none */
-export function readRollupPart(bytes: Uint8Array): RollupPart {
+/** What the names of one frame's roll-ups may take together, unpacked; `elements` counts names. */
+export function namesBudget(): Budget {
+  return { rawBytes: NAMES_BYTES_MAX, elements: NAMES_MAX };
+}
+
+/**
+ * @param budget what names may still take; what they do take is taken off
+ * @throws BlockError when the bytes are none
+ */
+export function readRollupPart(bytes: Uint8Array, budget = namesBudget()): RollupPart {
   const input = new ByteReader(bytes);
   const [epoch, machineId] = [input.text(), input.text()];
   const [firstSeq, lastSeq] = [input.varint(), input.varint()];
-  const [firstOffset, lastOffset, samples] = [input.varint(), input.varint(), input.varint()];
+  const [firstOffset, lastOffset, samples] = [input.varint(), input.varint(), input.varint(SAMPLES_MAX)];
+  if (firstSeq > lastSeq || lastSeq - firstSeq >= EVENTS_MAX || firstOffset > lastOffset)
+    throw malformed(`a roll-up of events ${firstSeq} to ${lastSeq} at ${firstOffset} to ${lastOffset}`);
   const packing = input.u8();
   const rawBytes = input.varint(RAW_BYTES_MAX);
   const packed = { packing, bytes: input.bytes(input.varint(RAW_BYTES_MAX)) };
-  const raw = new ByteReader(unpack(packed, rawBytes, { rawBytes: RAW_BYTES_MAX, elements: 0 }));
-  const names = Array.from({ length: raw.varint(SIGNALS_MAX) }, () => raw.text());
+  const raw = new ByteReader(unpack(packed, rawBytes, budget));
+  const count = raw.varint(SIGNALS_MAX);
+  if (count > budget.elements) throw new BlockError("limit", `more than ${NAMES_MAX} names of signals in one frame`);
+  budget.elements -= count;
+  const names = Array.from({ length: count }, () => raw.text());
   raw.end("the names");
   const aggregates = input.left > 0 ? input.bytes(input.left) : undefined;
   return { epoch, machineId, firstSeq, lastSeq, firstOffset, lastOffset, samples, names, aggregates };

@@ -2,6 +2,7 @@ import type { EdgeError } from "../../../edge/kernel/errors.ts";
 import { readBlockHead } from "../../contract/block/block.ts";
 import type { HubSession, Lane, LaneStatus } from "../ports.ts";
 import type { RateMeter } from "../rate-meter.ts";
+import type { Waiting } from "../silence.ts";
 import { SharedLine, Window, type WindowOptions } from "../window.ts";
 import { BacklogSender } from "./backlog-sender.ts";
 import { FreshSender } from "./fresh-sender.ts";
@@ -125,6 +126,19 @@ export class Lanes {
       await this.#deps.clock.sleep(1_000, signal);
       if (!signal.aborted && this.#epoch.hasChanged()) changed();
     }
+  }
+
+  /** What waits for an acknowledgement, in all lanes together. */
+  waiting(): Waiting {
+    const underWay = this.#windows.map((window) => window.underWay());
+    const bytes = underWay.reduce((sum, each) => sum + each.bytes, 0);
+    if (bytes === 0) return { silentMs: 0, expectedMs: undefined };
+    const { bytesPerMs, progressMs } = this.#line;
+    const sinceMs = Math.max(progressMs, Math.min(...underWay.map(({ oldestSentMs }) => oldestSentMs)));
+    return {
+      silentMs: this.#deps.clock.monotonicMs() - sinceMs,
+      expectedMs: bytesPerMs === undefined ? undefined : bytes / bytesPerMs,
+    };
   }
 
   /** What may go by now goes; why the session is no good, when it is not. */

@@ -1,4 +1,5 @@
-import { connect as connectTcp } from "node:net";
+import { isIP } from "node:net";
+import { connect as connectTls } from "node:tls";
 import type { Client, ModuleClient } from "azure-iot-device";
 import type { Logger } from "pino";
 import type { Clock } from "../../../edge/kernel/clock.ts";
@@ -104,8 +105,10 @@ class SdkConnector implements HubConnector {
     if (address === undefined || signal.aborted) return false;
     const { host, port } = address;
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const socket = connectTcp({ host, port });
-    socket.once("connect", () => resolve(true));
+    // Nothing is proved and nothing sent: what counts is that somebody speaks, not only that a relay takes connections.
+    const name = isIP(host) === 0 ? { servername: host } : {};
+    const socket = connectTls({ host, port, ...name, rejectUnauthorized: false });
+    socket.once("secureConnect", () => resolve(true));
     socket.once("error", () => resolve(false));
     const onAbort = (): void => resolve(false);
     signal.addEventListener("abort", onAbort, { once: true });

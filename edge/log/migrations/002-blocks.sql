@@ -71,7 +71,7 @@ CREATE INDEX block_end ON block (last_offset);
 CREATE INDEX block_time ON block (machine_ref, to_ms);
 CREATE INDEX block_state ON block (state, block_id) WHERE state <> 'whole';
 
--- The block itself, NULL once it is thinned, and the one-minute aggregates of its signals (rollup/rollup.ts), NULL when it
+-- The block itself, NULL once it is thinned, and the one-minute aggregates of its signals (cloud-sync/contract/rollup), NULL when it
 -- has no numbers. In one row they fill pages better than in two.
 CREATE TABLE block_data (
   block_id INTEGER PRIMARY KEY,

@@ -1,9 +1,9 @@
 import { EVENT_TYPES, type EventType } from "../../../cloud-sync/contract/event.ts";
+import { MODES, numberFor } from "../../../cloud-sync/contract/rollup/value-modes.ts";
 import type { SampleValue } from "../../../cloud-sync/contract/sample.ts";
-import { ByteReader } from "../bytes.ts";
+import { ByteReader } from "../byte-reader.ts";
 import { MachineState, NEW_SIGNAL, NEW_STATUS, SignalState, Value } from "./chain-state.ts";
 import { EventFlag, type SectionHead, TELEMETRY } from "./chunk.ts";
-import { MODES, numberFor } from "./value-modes.ts";
 import { readOther } from "./values.ts";
 
 /** Takes what a section holds, in order. */

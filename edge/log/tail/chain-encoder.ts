@@ -1,10 +1,10 @@
+import { ByteWriter } from "../../../cloud-sync/contract/block/bytes.ts";
 import type { NewEvent, TelemetrySample } from "../../../cloud-sync/contract/event.ts";
 import { EVENT_TYPES } from "../../../cloud-sync/contract/event.ts";
+import { kOf, modeOf } from "../../../cloud-sync/contract/rollup/value-modes.ts";
 import type { SampleValue } from "../../../cloud-sync/contract/sample.ts";
-import { ByteWriter } from "../bytes.ts";
 import { MachineState, NEW_SIGNAL, NEW_STATUS, SignalState, Value } from "./chain-state.ts";
 import { EventFlag, type SectionHead } from "./chunk.ts";
-import { kOf, modeOf } from "./value-modes.ts";
 import { isSameValue, writeOther } from "./values.ts";
 
 const TYPE_CODES = new Map(EVENT_TYPES.map((type, code) => [type, code]));

@@ -1,6 +1,7 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { ByteWriter } from "../../../cloud-sync/contract/block/bytes.ts";
 import { EVENT_TYPES } from "../../../cloud-sync/contract/event.ts";
-import { ByteReader, ByteWriter } from "../bytes.ts";
+import { ByteReader } from "../byte-reader.ts";
 
 /**
  * A chunk: what one commit appended, all machines.

@@ -1,5 +1,6 @@
+import type { ByteWriter } from "../../../cloud-sync/contract/block/bytes.ts";
 import type { SampleValue, ScalarValue } from "../../../cloud-sync/contract/sample.ts";
-import type { ByteReader, ByteWriter } from "../bytes.ts";
+import type { ByteReader } from "../byte-reader.ts";
 
 /** Values that are not numbers of a known form, one kind byte and what it announces. */
 const Kind = { Null: 0, False: 1, True: 2, Float64: 3, String: 4, BigInt: 5, Array: 6 } as const;

@@ -1,7 +1,8 @@
+import { ByteWriter } from "../../../cloud-sync/contract/block/bytes.ts";
 import type { TelemetrySample } from "../../../cloud-sync/contract/event.ts";
 import type { SampleValue, ScalarValue } from "../../../cloud-sync/contract/sample.ts";
 import { EdgeError } from "../../kernel/errors.ts";
-import { ByteReader, ByteWriter } from "../bytes.ts";
+import { ByteReader } from "../byte-reader.ts";
 
 /**
  * How the samples of one telemetry event are stored while they are rows: bit-exact and small, for flash wear.

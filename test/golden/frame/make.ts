@@ -7,7 +7,7 @@ import { EVENTS_CONTENT_TYPE, encodeEvents } from "../../../cloud-sync/contract/
 import { encodeFrame, FRAME_CONTENT_TYPE } from "../../../cloud-sync/contract/frame/frame.ts";
 import { decodeMessage } from "../../../cloud-sync/contract/frame/message.ts";
 import { tagged } from "../../../cloud-sync/contract/frame/tagged-json.ts";
-import { RollupBuilder } from "../../../edge/log/rollup/rollup.ts";
+import { RollupBuilder } from "../../../cloud-sync/contract/rollup/rollup-builder.ts";
 import { polledFactory, stored, subscribedFactory } from "../../support/block-samples.ts";
 
 // Makes golden messages that are not there yet, and never touches one that is: format version 1 is what these bytes are.

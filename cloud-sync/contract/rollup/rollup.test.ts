@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { MINUTE_MS, RollupBuilder, readRollup } from "./rollup.ts";
+import { MINUTE_MS } from "./minute.ts";
+import { readRollup } from "./rollup.ts";
+import { RollupBuilder } from "./rollup-builder.ts";
 
 // Goal: the aggregates that come back are those of the readings, counted and compared the simple way.
 test("lowest, highest, count and mean of each minute are those of its readings", () => {

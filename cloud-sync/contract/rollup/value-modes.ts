@@ -5,7 +5,7 @@
 export const MODES = 14;
 const SCALES = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000] as const;
 /** Larger numbers are not worth a decimal form, and k stays exact far below 2^53. */
-const K_MAX = 2 ** 40;
+export const K_MAX = 2 ** 40;
 
 export function numberFor(mode: number, k: number): number {
   const value = k / (SCALES[mode >> 1] as number);
