@@ -3,7 +3,7 @@ import type { Clock } from "../../edge/kernel/clock.ts";
 import type { UplinkConfig } from "../../edge/kernel/config/model.ts";
 import { FailureLog } from "../../edge/kernel/failure-log.ts";
 import type { EventLog } from "../../edge/log/event-log.ts";
-import { edgeStreamOf, type JsonObject, type JsonValue } from "../contract/event.ts";
+import { edgeStreamOf, type JsonObject, type JsonValue, type StoredEvent } from "../contract/event.ts";
 import { commandActions } from "./commands/actions.ts";
 import type { ModelActivator, UplinkControls } from "./commands/command.ts";
 import { ConfigApplier } from "./commands/config-applier.ts";
@@ -180,12 +180,17 @@ export class HubDesk implements HubRequests {
 
 /** A technician's edit holds against a wish that was fulfilled already, also when the box is started anew. */
 function wasApplied(log: EventLog, edgeStream: string, sha256: string): boolean {
-  const commands = log.readStream(edgeStream, 0, { types: ["command"], limitEvents: COMMANDS_READ });
-  return commands.some(({ type, data }) => {
+  const isIt = ({ type, data }: StoredEvent): boolean => {
     if (type !== "command" || data.name !== "applyConfig" || data.via !== "twin") return false;
     const { payload, status } = data as { payload?: { sha256?: string }; status?: number };
     return payload?.sha256?.toLowerCase() === sha256 && (status === 200 || status === 202);
-  });
+  };
+  for (let seq = 0; ; ) {
+    const commands = log.readStream(edgeStream, seq, { types: ["command"], limitEvents: COMMANDS_READ });
+    if (commands.some(isIt)) return true;
+    if (commands.length < COMMANDS_READ) return false;
+    seq = commands.at(-1)?.seq ?? seq;
+  }
 }
 
 /** A twin has no null: a merge patch removes by it. */

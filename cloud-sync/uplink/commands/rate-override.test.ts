@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { openLog } from "../../../edge/log/log.ts";
 import { ManualClock } from "../../../test/support/manual-clock.ts";
 import { tempFolder } from "../../../test/support/temp-folder.ts";
+import type { JsonObject } from "../../contract/event.ts";
 import { RateOverride } from "./rate-override.ts";
 
 function started(clock: ManualClock, path: string) {
@@ -50,4 +51,21 @@ test("a rate for a time ends in time, also when the box was started anew meanwhi
   second.rate.set(7_000, undefined);
   await clock.advance(3_600_000);
   expect(second.rates).toEqual([undefined, 7_000]);
+});
+
+test("the end of a rate is found behind the ten thousand commands that a status asked for each minute makes in a week", async () => {
+  const clock = new ManualClock();
+  const path = join(tempFolder(), "log.db");
+  const first = started(clock, path);
+  const commandOf = (data: JsonObject) =>
+    ({ type: "command", machineId: "redmond/edge", timeMs: clock.nowMs(), data }) as const;
+  await first.log.append(Array.from({ length: 10_080 }, () => commandOf({ name: "status", status: 200 })));
+  await first.log.append(
+    [commandOf({ name: "setRate", payload: { bytesPerSecondMax: 5_000, forSeconds: 60 }, status: 200 })],
+    "now",
+  );
+  await first.end();
+  const second = started(clock, path);
+  await clock.advance(61_000);
+  expect(second.rates).toEqual([undefined]);
 });

@@ -1,10 +1,13 @@
 import type { Clock } from "../../../edge/kernel/clock.ts";
 import { EdgeError } from "../../../edge/kernel/errors.ts";
 import type { LogReader } from "../../../edge/log/event-log.ts";
+import type { StoredEvent } from "../../contract/event.ts";
 
 /** The longest that a rate may be given for, and so how far back its command can lie. */
 const LIFE_MS_MAX = 7 * 86_400_000;
 const COMMANDS_READ = 10_000;
+/** An office that asks something every second gives as many in that time. */
+const PAGES_MAX = 70;
 /** A command may set another end at any time. */
 const LOOK_MS = 1_000;
 
@@ -61,13 +64,19 @@ export class RateOverride {
   #recordedEndMs(): number | undefined {
     const { log, edgeStream, clock } = this.#deps;
     const nowMs = clock.nowMs();
-    const commands = log.readTime(edgeStream, nowMs - LIFE_MS_MAX, nowMs + 1, {
-      types: ["command"],
-      limitEvents: COMMANDS_READ,
-    });
-    const newest = commands.findLast(
-      ({ type, data }) => type === "command" && data.name === "setRate" && data.status === 200,
-    );
+    let newest: StoredEvent | undefined;
+    for (let afterSeq = 0, page = 0; page < PAGES_MAX; page++) {
+      const commands = log.readTime(edgeStream, nowMs - LIFE_MS_MAX, nowMs + 1, {
+        types: ["command"],
+        limitEvents: COMMANDS_READ,
+        afterSeq,
+      });
+      newest =
+        commands.findLast(({ type, data }) => type === "command" && data.name === "setRate" && data.status === 200) ??
+        newest;
+      if (commands.length < COMMANDS_READ) break;
+      afterSeq = commands.at(-1)?.seq ?? afterSeq;
+    }
     if (newest?.type !== "command") return undefined;
     const { payload } = newest.data as { payload?: { forSeconds?: number } | null };
     return payload?.forSeconds === undefined ? undefined : newest.timeMs + payload.forSeconds * 1_000;
