@@ -1,5 +1,8 @@
+import { BlockError } from "../../contract/block/block-error.ts";
 import { encodeFrame, FRAME_OVERHEAD_BYTES, type FramePart, PART_OVERHEAD_BYTES } from "../../contract/frame/frame.ts";
 import { type RollupPart, writeRollupPart } from "../../contract/frame/rollup-part.ts";
+import { readRollup } from "../../contract/rollup/rollup.ts";
+import { BODY_BYTES_MAX } from "../limits.ts";
 import { stretchOf } from "./pack-live.ts";
 
 /** What a frame of a backlog is made of, and how far the cursor may move when it is there. */
@@ -21,8 +24,27 @@ export interface StoredFrame {
   readonly lastOffset: number;
 }
 
+/**
+ * With the names that the aggregates use, out of all that the machine ever had. Aggregates that are damaged or larger than a
+ * message are left out: that the range was thinned is told all the same, and nothing waits behind it.
+ */
 export function rollupPartOf(rollup: RollupPart): FramePart {
-  return { kind: "rollup", rollup };
+  const bare = { ...rollup, names: [], aggregates: undefined };
+  const used = rollup.aggregates && usedIn(rollup.aggregates);
+  if (used === undefined) return { kind: "rollup", rollup: bare };
+  const names = rollup.names.slice(0, Math.max(-1, ...used) + 1).map((name, at) => (used.has(at) ? name : ""));
+  const lean = { ...rollup, names };
+  const bytes = writeRollupPart(lean).length + PART_OVERHEAD_BYTES + FRAME_OVERHEAD_BYTES;
+  return { kind: "rollup", rollup: bytes <= BODY_BYTES_MAX ? lean : bare };
+}
+
+function usedIn(aggregates: Uint8Array): ReadonlySet<number> | undefined {
+  try {
+    return new Set(readRollup(aggregates).keys());
+  } catch (error) {
+    if (error instanceof BlockError) return undefined;
+    throw error;
+  }
 }
 
 /** Fills frames to just under `bytesMax` with parts in their order, nothing encoded anew. A part never goes alone into less. */
