@@ -231,13 +231,32 @@ test("while the hub throttles, less is sent, and more again when it does not", a
   expect(missing(bench)).toEqual([]);
 });
 
-test("a disk that refuses to note what was acknowledged costs duplicates, and nothing else", async () => {
+test("P06 a full disk that takes no cursor costs nothing while the uplink runs: nothing goes twice, and it follows later", async () => {
   const bench = uplinkBench(tempFolder());
   bench.start();
   await bench.round(5);
   const save = bench.log.saveCursor.bind(bench.log);
   bench.log.saveCursor = () => {
     throw new EdgeError("LOG_FULL", "the disk is full");
+  };
+  await bench.round(10);
+  const before = bench.log.cursor("uplink.telemetry");
+  bench.log.saveCursor = save;
+  await bench.round(3);
+  await bench.until("drained", () => bench.isDrained);
+  expect(bench.log.cursor("uplink.telemetry")).toBeGreaterThan(before);
+  expect(missing(bench)).toEqual([]);
+  const ids = bench.hub.messages.map(({ id }) => id);
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+test("a log that refuses to note what was acknowledged costs duplicates, and nothing else", async () => {
+  const bench = uplinkBench(tempFolder());
+  bench.start();
+  await bench.round(5);
+  const save = bench.log.saveCursor.bind(bench.log);
+  bench.log.saveCursor = () => {
+    throw new EdgeError("LOG_UNAVAILABLE", "the disk is gone");
   };
   await bench.round(10);
   const before = bench.log.cursor("uplink.telemetry");

@@ -46,12 +46,42 @@ export class EpochWatch {
   }
 }
 
-/** A cursor is of the log that it was read from: in another one it would skip what is there. @throws EdgeError LOG_UNAVAILABLE */
-export function checkEpoch(log: EventLog, epoch: string | undefined): void {
-  if (epoch === undefined || log.epoch === epoch) return;
-  throw new EdgeError("LOG_UNAVAILABLE", "another log has taken the place of the one that was read", {
-    hint: "Nothing to check: it is read from its beginning.",
-  });
+/**
+ * The cursors of one reading of a log. A disk that is full takes none just now: what went has gone all the same, and the
+ * cursor follows with its next step; a crash until then costs duplicates.
+ */
+export class SavedCursors {
+  readonly #log: EventLog;
+  #epoch: string | undefined;
+  readonly #unsaved = new Map<string, number>();
+
+  constructor(log: EventLog) {
+    this.#log = log;
+  }
+
+  /** What is saved from here on is of the log that is there now. */
+  begin(): void {
+    this.#epoch = this.#log.epoch;
+    this.#unsaved.clear();
+  }
+
+  /** @throws EdgeError LOG_UNAVAILABLE when another log is there: in it, a cursor of this one would skip what is new */
+  save(name: string, offset: number): void {
+    if (this.#epoch !== undefined && this.#log.epoch !== this.#epoch) {
+      throw new EdgeError("LOG_UNAVAILABLE", "another log has taken the place of the one that was read", {
+        hint: "Nothing to check: it is read from its beginning.",
+      });
+    }
+    this.#unsaved.set(name, offset);
+    try {
+      for (const [each, at] of this.#unsaved) {
+        this.#log.saveCursor(each, at);
+        this.#unsaved.delete(each);
+      }
+    } catch (error) {
+      if (!(error instanceof EdgeError) || error.code !== "LOG_FULL") throw error;
+    }
+  }
 }
 
 /** Readings that one read of the log is to give, about. */

@@ -6,7 +6,7 @@ import { bytesOf, messageOf } from "../parcel.ts";
 import { CURSOR_BY_LANE } from "../ports.ts";
 import { Sequence } from "../sequence.ts";
 import type { Window } from "../window.ts";
-import { checkEpoch, type LaneDeps } from "./lane-deps.ts";
+import { type LaneDeps, SavedCursors } from "./lane-deps.ts";
 
 const TYPES = EVENT_TYPES.filter((type) => type !== "telemetry");
 /** The cursor follows an idle log so often, which saves the next start a look at what has nothing for this lane. */
@@ -16,11 +16,11 @@ const IDLE_SAVE_MS = 60_000;
 export class PriorityLane {
   readonly #deps: LaneDeps;
   readonly #window: Window;
+  readonly #cursors: SavedCursors;
   readonly #sequence = new Sequence();
   /** Offsets that were acknowledged out of turn. */
   readonly #done = new Set<number>();
   #position: number | undefined;
-  #epoch: string | undefined;
   /** Up to here the newest were sent out of turn. */
   #newestTo = 0;
   #saved = 0;
@@ -31,6 +31,7 @@ export class PriorityLane {
   constructor(deps: LaneDeps, window: Window) {
     this.#deps = deps;
     this.#window = window;
+    this.#cursors = new SavedCursors(deps.log);
   }
 
   /** All up to here is acknowledged. */
@@ -61,7 +62,7 @@ export class PriorityLane {
     if (this.#position === undefined) {
       this.#saved = log.cursor(CURSOR_BY_LANE.priority);
       this.#position = this.#saved;
-      this.#epoch = log.epoch;
+      this.#cursors.begin();
     }
     await this.#newestFirst(signal);
     while (!signal.aborted) {
@@ -158,8 +159,7 @@ export class PriorityLane {
   }
 
   #save(offset: number): void {
-    checkEpoch(this.#deps.log, this.#epoch);
-    this.#deps.log.saveCursor(CURSOR_BY_LANE.priority, offset);
+    this.#cursors.save(CURSOR_BY_LANE.priority, offset);
     this.#saved = offset;
     this.#savedMs = this.#deps.clock.monotonicMs();
     for (const done of this.#done) if (done <= offset) this.#done.delete(done);

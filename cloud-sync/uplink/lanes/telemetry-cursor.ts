@@ -1,7 +1,7 @@
 import type { EventLog } from "../../../edge/log/event-log.ts";
 import { Bell } from "../bell.ts";
 import { CURSOR_BY_LANE } from "../ports.ts";
-import { checkEpoch } from "./lane-deps.ts";
+import { SavedCursors } from "./lane-deps.ts";
 import { OffsetRanges } from "./offset-ranges.ts";
 
 /** Beside the lane's cursor: up to where nothing at all is missing. */
@@ -21,13 +21,14 @@ export class TelemetryCursor {
   /** Rings when a backlog begins, grows or ends. */
   readonly changed = new Bell();
   readonly #log: EventLog;
+  readonly #cursors: SavedCursors;
   #whole = 0;
   #taken = 0;
   #backlogEnd: number | undefined;
-  #epoch: string | undefined;
 
   constructor(log: EventLog) {
     this.#log = log;
+    this.#cursors = new SavedCursors(log);
   }
 
   get whole(): number {
@@ -45,7 +46,7 @@ export class TelemetryCursor {
   /** Reads it anew from the log; nothing that was remembered counts. */
   load(): void {
     this.ahead.clear();
-    this.#epoch = this.#log.epoch;
+    this.#cursors.begin();
     this.#taken = this.#log.cursor(CURSOR_BY_LANE.telemetry);
     this.#whole = Math.min(this.#taken, this.#log.cursor(WHOLE_CURSOR));
     // Between the two only blocks may be read: the rest of those that were begun is a backlog, however small.
@@ -70,7 +71,7 @@ export class TelemetryCursor {
   takenTo(offset: number): void {
     const taken = Math.min(offset, this.#backlogEnd ?? this.#whole);
     if (taken <= this.#taken) return;
-    this.#save(CURSOR_BY_LANE.telemetry, taken);
+    this.#cursors.save(CURSOR_BY_LANE.telemetry, taken);
     this.#taken = taken;
   }
 
@@ -94,14 +95,9 @@ export class TelemetryCursor {
   #moveTo(offset: number): void {
     if (offset <= this.#whole) return;
     const taken = Math.max(this.#taken, offset);
-    if (taken > this.#taken) this.#save(CURSOR_BY_LANE.telemetry, taken);
-    this.#save(WHOLE_CURSOR, offset);
+    if (taken > this.#taken) this.#cursors.save(CURSOR_BY_LANE.telemetry, taken);
+    this.#cursors.save(WHOLE_CURSOR, offset);
     this.#taken = taken;
     this.#whole = offset;
-  }
-
-  #save(name: string, offset: number): void {
-    checkEpoch(this.#log, this.#epoch);
-    this.#log.saveCursor(name, offset);
   }
 }

@@ -27,6 +27,8 @@ export function insertDeadLetter(
   const { message, code, reason, atMs, attempts } = letter;
   const contents = letter.contents.slice(0, CONTENTS_MAX);
   if (letter.contents.length > CONTENTS_MAX) contents.push(`and ${letter.contents.length - CONTENTS_MAX} more`);
+  const known = message.body.length === 0 ? describedAlready(database, message.lane, contents) : undefined;
+  if (known !== undefined) return known;
   const { lastInsertRowid } = database
     .prepare(`INSERT INTO dead_letter (message_id, lane, at_ms, code, reason, bytes, contents, attempts, content_type,
       content_encoding, properties, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
@@ -54,6 +56,14 @@ export function insertDeadLetter(
   }
   database.prepare("DELETE FROM dead_letter WHERE id <= (SELECT max(id) FROM dead_letter) - ?").run(LETTERS_MAX);
   return Number(lastInsertRowid);
+}
+
+/** An event that fits into no message is met again each time that its place in the log is read again. */
+function describedAlready(database: Database.Database, lane: Lane, contents: readonly string[]): number | undefined {
+  return database
+    .prepare("SELECT id FROM dead_letter WHERE bytes = 0 AND lane = ? AND contents = ? ORDER BY id DESC LIMIT 1")
+    .pluck()
+    .get(lane, JSON.stringify(contents)) as number | undefined;
 }
 
 /** The oldest first. */

@@ -95,6 +95,13 @@ test("a damaged file is set aside and said to be", () => {
   expect(lines.join("")).toContain("uplink.db.damaged");
 });
 
+test("an event that fits into no message is described once, however often it is met", () => {
+  using state = openUplinkState(join(tempFolder(), "uplink.db"), logger);
+  const ids = ["m 1", "m 2", "m 1"].map((content) => state.addDeadLetter({ ...letterOf("e", 0), contents: [content] }));
+  expect(ids[2]).toBe(ids[0]);
+  expect(state.deadLetters().map(({ contents }) => contents)).toEqual([["m 1"], ["m 2"]]);
+});
+
 test("a second uplink on one log is told, and begins when the first has ended", () => {
   const path = join(tempFolder(), "uplink.db");
   {
