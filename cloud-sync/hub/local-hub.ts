@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import type { Clock } from "../../edge/kernel/clock.ts";
 import { EdgeError, messageOf } from "../../edge/kernel/errors.ts";
 import { FailureLog } from "../../edge/kernel/failure-log.ts";
+import { consumerGroupsOf } from "./amqp/consumer-groups.ts";
 import { type AmqpFront, startAmqp } from "./amqp/start-amqp.ts";
 import { hubAuthority, hubCertificates, type ServerCertificate } from "./certificates.ts";
 import { connectionsOfHub } from "./connection-strings.ts";
@@ -32,6 +33,8 @@ export interface LocalHubOptions extends HubOptions {
   readonly deviceCaCertificates?: readonly string[];
   /** Whether a message may cut its own connection, for tests of clients; default false. */
   readonly allowFaults?: boolean;
+  /** Of consumers of events, beside $Default; 19 at most. */
+  readonly consumerGroups?: readonly string[];
   /** Made when they are not there. */
   readonly deviceIds: readonly string[];
 }
@@ -44,11 +47,12 @@ export interface LocalHub extends AsyncDisposable {
 /**
  * Opens the hub of a folder and starts all of its servers; writes hub.json and connections.json into the folder.
  * Disposing it ends the servers first, then closes the files.
- * @throws HubError ServiceUnavailable (the files), EdgeError HUB_UNAVAILABLE (a port)
+ * @throws HubError ServiceUnavailable (the files), ArgumentInvalid (consumer groups), EdgeError HUB_UNAVAILABLE (a port)
  */
 export async function startLocalHub(options: LocalHubOptions): Promise<LocalHub> {
   const { host, ports, clock } = options;
   const folder = resolve(options.folder);
+  const groups = consumerGroupsOf(options.consumerGroups ?? []);
   const stack = new AsyncDisposableStack();
   try {
     const certificate = await hubCertificates(folder, options.hostName, clock);
@@ -70,6 +74,7 @@ export async function startLocalHub(options: LocalHubOptions): Promise<LocalHub>
     const amqp = await listening("AMQP", ports.amqp ?? ports.amqpPlain ?? 0, () =>
       startAmqp(hub, {
         host,
+        consumerGroups: groups,
         ...(ports.amqp === null ? {} : { tls: { port: ports.amqp, key, cert } }),
         ...(ports.amqpPlain === null ? {} : { plain: { port: ports.amqpPlain } }),
       }),

@@ -43,8 +43,8 @@ async function send({ ca, connections }: HubAddresses, deviceId: string, body: s
 }
 
 /** Every event from the beginning, with Microsoft's client. */
-async function received({ connections }: HubAddresses, count: number): Promise<string[]> {
-  const client = new EventHubConsumerClient("$Default", readHubConnections(connections).eventsPlain ?? "");
+async function received({ connections }: HubAddresses, count: number, group = "$Default"): Promise<string[]> {
+  const client = new EventHubConsumerClient(group, readHubConnections(connections).eventsPlain ?? "");
   const bodies: string[] = [];
   await new Promise<void>((resolve, reject) => {
     client.subscribe(
@@ -64,7 +64,7 @@ async function received({ connections }: HubAddresses, count: number): Promise<s
 
 test("says where it listens, ends when its parent is gone, and has after kill -9 what it acknowledged", async () => {
   const folder = tempFolder();
-  const args = ["--folder", folder, "--port-amqp-plain", "0", "--device", "box"];
+  const args = ["--folder", folder, "--port-amqp-plain", "0", "--device", "box", "--consumer-group", "ingest"];
   const first = start(args);
   const addresses = await first.ready;
   expect(addresses).toMatchObject({ hostName: "localhost", workload: null, pid: first.child.pid });
@@ -80,6 +80,7 @@ test("says where it listens, ends when its parent is gone, and has after kill -9
   expect(readHubConnections(again.connections).policies).toEqual(readHubConnections(addresses.connections).policies);
   await send(again, "box", "after");
   expect(await received(again, 2)).toEqual(["after", "before"]);
+  expect(await received(again, 2, "ingest")).toEqual(["after", "before"]);
   const beganMs = performance.now();
   second.child.stdin.end();
   expect(await second.ended).toEqual([0, null]);

@@ -2,8 +2,8 @@
  * The local hub as a process of its own:
  *   node cloud-sync/hub/main.ts --folder FOLDER [--host-name localhost] [--hub-name tailstock] [--listen 127.0.0.1]
  *     [--port-mqtt 0] [--port-https 0] [--port-amqp 0] [--port-amqp-plain off] [--port-workload off]
- *     [--workload-socket PATH] [--device ID]… [--device-ca PEM]… [--edition S1] [--units 1] [--partitions 4]
- *     [--allow-faults] [--log-level warn]
+ *     [--workload-socket PATH] [--device ID]… [--device-ca PEM]… [--consumer-group NAME]… [--edition S1] [--units 1]
+ *     [--partitions 4] [--allow-faults] [--log-level warn]
  * Ports: a number, 0 for any free one; "off" leaves a server out (not MQTT and HTTPS). Prints one JSON line with its
  * addresses when ready, writes them to hub.json in its folder; ends within 3 s on SIGTERM, SIGINT or when stdin closes.
  */
@@ -34,6 +34,7 @@ async function main(): Promise<void> {
       "port-workload": { type: "string", default: "off" },
       "workload-socket": { type: "string" },
       device: { type: "string", multiple: true, default: [] },
+      "consumer-group": { type: "string", multiple: true, default: [] },
       edition: { type: "string" },
       units: { type: "string", default: "1" },
       partitions: { type: "string" },
@@ -59,6 +60,7 @@ async function main(): Promise<void> {
     },
     workload,
     deviceIds: values.device,
+    consumerGroups: values["consumer-group"],
     deviceCaCertificates: values["device-ca"].map((path) => readFileSync(path, "utf8")),
     allowFaults: values["allow-faults"],
     ...(values.edition === undefined ? {} : { limits: editionOf(values.edition, countOf("units", values.units)) }),

@@ -79,6 +79,7 @@ test("hub: what is wrong is told before anything starts", async () => {
     [
       [["hub", "--edition", "S9"], /"S9" is not an edition/],
       [["hub", "--port-mqtt", "99999"], /is not a port/],
+      [["hub", ...FREE, "--consumer-group", "a/b"], /"a\/b" is not a consumer group/],
       [["hub", "tail"], /no hub found: looked in/],
       [["hub", "connection-string", "--data", join(cwd, "none")], /no hub found/],
     ] as const

@@ -2,19 +2,18 @@ import type { IncomingMessage } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { createServer as createTlsServer, Server as TlsServer } from "node:tls";
-import { HubError } from "../hub-error.ts";
 import type { Hub } from "../ports.ts";
 import { acceptConnection } from "./accept-connection.ts";
 import { AmqpConnection, type Shared } from "./amqp-connection.ts";
 import { conditionOf } from "./amqp-error.ts";
 import { type Claim, claimOfPassword } from "./claims.ts";
+import { consumerGroupsOf } from "./consumer-groups.ts";
 import { ConsumerPump } from "./consumer-pump.ts";
 import { ConsumerRegistry } from "./consumer-registry.ts";
 import { FeedbackDispatcher } from "./feedback-link.ts";
 import { acceptWebSocket } from "./web-socket.ts";
 
 const CONNECTIONS_MAX = 1000;
-const CONSUMER_GROUPS_MAX = 20;
 const SWEEP_MS = 1_000;
 
 export interface AmqpOptions {
@@ -41,13 +40,10 @@ export interface AmqpFront {
 
 /**
  * Serves the Event Hubs protocol and the service side of IoT Hub.
- * @throws HubError QuotaExceeded (consumer groups), and the system's error when a port can't be had
+ * @throws HubError ArgumentInvalid (consumer groups), and the system's error when a port can't be had
  */
 export async function startAmqp(hub: Hub, options: AmqpOptions): Promise<AmqpFront> {
-  const groups = ["$Default", ...(options.consumerGroups ?? [])].map((name) => name.toLowerCase());
-  if (groups.length > CONSUMER_GROUPS_MAX) {
-    throw new HubError("QuotaExceeded", `more than ${CONSUMER_GROUPS_MAX} consumer groups`);
-  }
+  const groups = consumerGroupsOf(options.consumerGroups ?? []).map((name) => name.toLowerCase());
   const front = new Front(hub, options.host, new Set(groups));
   try {
     if (options.tls !== undefined) await front.listenTls(options.tls);

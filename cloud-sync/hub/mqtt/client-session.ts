@@ -5,11 +5,12 @@ import { CommandDelivery } from "./command-delivery.ts";
 import type { ConnectRequest } from "./connect-request.ts";
 import { EventSender } from "./event-sender.ts";
 import { faultOf } from "./fault.ts";
+import { MessageIds } from "./message-ids.ts";
 import { MethodCalls } from "./method-calls.ts";
 import type { Outlet } from "./outlet.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import {
-  commandsFilter,
+  commandsFilters,
   DESIRED_FILTER,
   METHODS_FILTER,
   type PublishTopic,
@@ -46,13 +47,15 @@ export class ClientSession {
     const { identity, grant } = request;
     this.identity = identity;
     this.#options = options;
+    // First of all, for the disk may refuse it: nothing is attached then.
+    this.#subscriptions = new Subscriptions(hub, identity, request.clean);
+    const messageIds = new MessageIds();
     this.#events = new EventSender(hub, identity, grant, outlet, (messageId) => outlet.acknowledge(messageId));
-    this.#twin = new TwinRequests(hub, identity, outlet);
+    this.#twin = new TwinRequests(hub, identity, outlet, messageIds);
     this.#methods = new MethodCalls(hub, identity, outlet);
-    this.#commands = new CommandDelivery(hub, identity.deviceId, outlet);
+    this.#commands = new CommandDelivery(hub, identity.deviceId, outlet, messageIds);
     this.#link = { ...identity, invoke: undefined, close: (reason) => outlet.close(reason) };
     this.#detach = hub.links.attach(this.#link);
-    this.#subscriptions = new Subscriptions(hub, identity, request.clean);
   }
 
   get isRestored(): boolean {
@@ -72,7 +75,7 @@ export class ClientSession {
       case "publish":
         return this.#take(packet);
       case "puback":
-        this.#commands.acknowledged(packet.messageId ?? 0);
+        if (!this.#commands.acknowledged(packet.messageId ?? 0)) this.#twin.acknowledged(packet.messageId ?? 0);
         return undefined;
       case "subscribe":
         this.#subscribe(packet);
@@ -90,7 +93,18 @@ export class ClientSession {
   }
 
   tellDesired(patch: JsonMap): void {
-    if (this.#subscriptions.qosOf(DESIRED_FILTER) !== undefined) this.#twin.tellDesired(patch);
+    const qos = this.#subscriptions.qosOf(DESIRED_FILTER);
+    if (qos !== undefined) this.#twin.tellDesired(patch, qos);
+  }
+
+  /** Its identity was changed: it goes when what it proved itself with would no longer let it in. */
+  proveAgain(): void {
+    const { outlet, request } = this.#options;
+    try {
+      request.prove();
+    } catch (error) {
+      outlet.close(`its identity was changed: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 
   /** A command was enqueued, or a lock may have ended. */
@@ -160,7 +174,7 @@ export class ClientSession {
       this.#options.hub.links.listens(this.#link);
     } else if (!listens) this.#link.invoke = undefined;
     if (this.identity.moduleId !== undefined) return;
-    this.#commands.subscribed(this.#subscriptions.qosOf(commandsFilter(this.identity)));
+    this.#commands.subscribed(this.#subscriptions.usedOf(commandsFilters(this.identity)));
   }
 
   #sendWill(): void {

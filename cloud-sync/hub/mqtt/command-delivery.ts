@@ -1,4 +1,5 @@
 import type { Command, Hub } from "../ports.ts";
+import type { MessageIds } from "./message-ids.ts";
 import type { Outlet } from "./outlet.ts";
 import { commandTopic } from "./topics.ts";
 
@@ -6,8 +7,12 @@ import { commandTopic } from "./topics.ts";
 const IN_FLIGHT_MAX = 16;
 /** The queue's lock ends then, and it gives the message out again. */
 const LOCK_MS = 60_000;
-const MESSAGE_ID_MAX = 65_535;
 const TOPIC_BYTES_MAX = 65_535;
+
+interface Subscribed {
+  readonly filter: string;
+  readonly qos: 0 | 1;
+}
 
 interface InFlight {
   readonly lockToken: string;
@@ -20,30 +25,31 @@ export class CommandDelivery {
   readonly #deviceId: string;
   readonly #outlet: Outlet;
   readonly #inFlight = new Map<number, InFlight>();
-  #qos: 0 | 1 | undefined;
-  #messageId = 0;
+  readonly #messageIds: MessageIds;
+  #subscribed: Subscribed | undefined;
   #isClosed = false;
 
-  constructor(hub: Hub, deviceId: string, outlet: Outlet) {
+  constructor(hub: Hub, deviceId: string, outlet: Outlet, messageIds: MessageIds) {
     this.#hub = hub;
     this.#deviceId = deviceId;
     this.#outlet = outlet;
+    this.#messageIds = messageIds;
   }
 
   /** Undefined: the device does not listen. */
-  subscribed(qos: 0 | 1 | undefined): void {
-    this.#qos = qos;
+  subscribed(to: Subscribed | undefined): void {
+    this.#subscribed = to;
     this.deliver();
   }
 
   /** Sends what waits, as far as there is room. */
   deliver(): void {
-    if (this.#qos === undefined || this.#isClosed) return;
+    if (this.#subscribed === undefined || this.#isClosed) return;
     this.#forgetUnlocked();
     while (this.#inFlight.size < IN_FLIGHT_MAX) {
       const command = this.#hub.commands.lock(this.#deviceId);
       if (command === undefined) return;
-      this.#send(command, this.#qos);
+      this.#send(command, this.#subscribed);
     }
   }
 
@@ -52,6 +58,7 @@ export class CommandDelivery {
     const inFlight = this.#inFlight.get(messageId);
     if (inFlight === undefined) return false;
     this.#inFlight.delete(messageId);
+    this.#messageIds.release(messageId);
     this.#hub.commands.complete(inFlight.lockToken);
     this.deliver();
     return true;
@@ -64,8 +71,8 @@ export class CommandDelivery {
     this.#inFlight.clear();
   }
 
-  #send(command: Command, qos: 0 | 1): void {
-    const topic = commandTopic(command);
+  #send(command: Command, { filter, qos }: Subscribed): void {
+    const topic = commandTopic(command, filter);
     if (Buffer.byteLength(topic) > TOPIC_BYTES_MAX) {
       // URL-encoded, its properties are longer than MQTT can carry.
       this.#hub.commands.reject(command.lockToken);
@@ -76,19 +83,17 @@ export class CommandDelivery {
       this.#hub.commands.complete(command.lockToken);
       return;
     }
-    const messageId = this.#nextMessageId();
+    const messageId = this.#messageIds.take();
     this.#inFlight.set(messageId, { lockToken: command.lockToken, sinceMs: this.#hub.clock.monotonicMs() });
     this.#outlet.publish(topic, command.body, { qos: 1, messageId, dup: command.deliveryCount > 1 });
   }
 
   #forgetUnlocked(): void {
     const beforeMs = this.#hub.clock.monotonicMs() - LOCK_MS;
-    for (const [messageId, { sinceMs }] of this.#inFlight) if (sinceMs <= beforeMs) this.#inFlight.delete(messageId);
-  }
-
-  #nextMessageId(): number {
-    do this.#messageId = (this.#messageId % MESSAGE_ID_MAX) + 1;
-    while (this.#inFlight.has(this.#messageId));
-    return this.#messageId;
+    for (const [messageId, { sinceMs }] of this.#inFlight) {
+      if (sinceMs > beforeMs) continue;
+      this.#inFlight.delete(messageId);
+      this.#messageIds.release(messageId);
+    }
   }
 }

@@ -22,6 +22,8 @@ const KEEPALIVE_FACTOR = 1.5;
 export interface ConnectRequest {
   readonly identity: Identity;
   readonly grant: Grant;
+  /** Proves it once more, by what was shown. @throws HubError Unauthorized */
+  readonly prove: () => Grant;
   readonly clean: boolean;
   readonly silenceMsMax: number;
   /** An event that is sent when the client goes without a word. */
@@ -50,26 +52,30 @@ export function readConnect(
   }
   const will = willOf(packet, identity);
   if (will === "refused") return { returnCode: CONNACK.notAuthorized, reason: "the will is not an event of its own" };
+  const password = packet.password?.toString("utf8") ?? "";
+  const prove = (): Grant =>
+    password === "" ? authorizeCertificate(hub, identity, certificate) : authorizeIdentity(hub, identity, password);
   try {
-    const password = packet.password?.toString("utf8") ?? "";
-    const grant =
-      password === "" ? authorizeCertificate(hub, identity, certificate) : authorizeIdentity(hub, identity, password);
+    const grant = prove();
     const keepaliveSeconds =
       packet.keepalive === 0 ? KEEPALIVE_SECONDS_MAX : (packet.keepalive ?? KEEPALIVE_SECONDS_MAX);
     const silenceMsMax = Math.min(keepaliveSeconds, KEEPALIVE_SECONDS_MAX) * 1_000 * KEEPALIVE_FACTOR;
-    return { identity, grant, clean: packet.clean ?? true, silenceMsMax, will };
+    return { identity, grant, prove, clean: packet.clean ?? true, silenceMsMax, will };
   } catch (error) {
     if (error instanceof HubError) return { returnCode: CONNACK.notAuthorized, reason: error.message };
     throw error;
   }
 }
 
-/** "host/device[/module]/?api-version=…&DeviceClientType=…"; older clients write the last part without the "?". */
+/**
+ * "host/device[/module]/?api-version=…&DeviceClientType=…"; older clients write the last part without the "?", or not at
+ * all. Ids have no "/" in them, but may have a "?" and a "=".
+ */
 function identityOf(username: string): Identity | undefined {
-  const [path = ""] = username.split("?");
-  const [host, deviceId, moduleId] = path.split("/").filter((part) => part !== "" && !part.startsWith("api-version="));
-  if (host === undefined || deviceId === undefined) return undefined;
-  return moduleId === undefined || moduleId.includes("=") ? { deviceId } : { deviceId, moduleId };
+  const path = username.replace(/(?:\/\?|[/?](?=(?:api-version|DeviceClientType)=)).*$/s, "").replace(/\/$/, "");
+  const [host, deviceId, moduleId, ...more] = path.split("/");
+  if (host === "" || !deviceId || moduleId === "" || more.length > 0) return undefined;
+  return moduleId === undefined ? { deviceId } : { deviceId, moduleId };
 }
 
 function willOf({ will }: IConnectPacket, identity: Identity): ConnectRequest["will"] | "refused" {

@@ -118,6 +118,9 @@ export async function startMqtt(hub: Hub, options: MqttOptions): Promise<MqttFro
 
   const unlisten = [
     hub.twins.onDesired((identity, patch) => sessions.get(keyOf(identity))?.tellDesired(patch)),
+    hub.registry.onChanged((identity, _entry, what) => {
+      if (what === "updated") sessions.get(keyOf(identity))?.proveAgain();
+    }),
     hub.commands.onEnqueued((deviceId) => sessions.get(deviceId)?.deliverCommands()),
   ];
   return {

@@ -26,6 +26,15 @@ export class Subscriptions {
     return this.#qosByFilter.get(filter);
   }
 
+  /** The one of several forms of a filter that the client used. */
+  usedOf(filters: readonly string[]): { readonly filter: string; readonly qos: 0 | 1 } | undefined {
+    for (const filter of filters) {
+      const qos = this.#qosByFilter.get(filter);
+      if (qos !== undefined) return { filter, qos };
+    }
+    return undefined;
+  }
+
   /** The granted QoS of each: never 2. Undefined, and nothing is changed, when one is none of the client's topics. */
   add(wanted: readonly ISubscription[]): (0 | 1)[] | undefined {
     if (!wanted.every(({ topic }) => isSubscribable(topic, this.#identity))) return undefined;

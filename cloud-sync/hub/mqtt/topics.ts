@@ -11,24 +11,28 @@ export const METHODS_FILTER = "$iothub/methods/POST/#";
 export const TWIN_RESPONSES_FILTER = "$iothub/twin/res/#";
 export const DESIRED_FILTER = "$iothub/twin/PATCH/properties/desired/#";
 
-const SYSTEM_BY_NAME: Readonly<Record<string, keyof SystemProperties>> = {
-  "$.mid": "messageId",
-  "$.cid": "correlationId",
-  "$.uid": "userId",
-  "$.ct": "contentType",
-  "$.ce": "contentEncoding",
-  "$.ctime": "creationTimeUtc",
-  "$.on": "outputName",
-  "$.ifid": "interfaceId",
-  "$.sub": "componentName",
-};
+const SYSTEM_BY_NAME = new Map<string, keyof SystemProperties>(
+  Object.entries({
+    "$.mid": "messageId",
+    "$.cid": "correlationId",
+    "$.uid": "userId",
+    "$.ct": "contentType",
+    "$.ce": "contentEncoding",
+    "$.ctime": "creationTimeUtc",
+    "$.on": "outputName",
+    "$.ifid": "interfaceId",
+    "$.sub": "componentName",
+  }),
+);
 /** Addressing and expiry mean nothing on the way up. */
 const IGNORED = new Set(["$.to", "$.exp"]);
 
 /** Undefined when the topic is none of the client's: IoT Hub closes the connection then. */
 export function publishTopicOf(topic: string, identity: Identity): PublishTopic | undefined {
-  const events = `${pathOf(identity)}/messages/events`;
-  if (topic === events || topic.startsWith(`${events}/`)) return eventTopicOf(topic.slice(events.length + 1));
+  for (const path of pathsOf(identity)) {
+    const events = `${path}/messages/events`;
+    if (topic === events || topic.startsWith(`${events}/`)) return eventTopicOf(topic.slice(events.length + 1));
+  }
   const question = topic.indexOf("?");
   const requestId = question < 0 ? undefined : requestIdOf(topic.slice(question + 1));
   if (requestId === undefined) return undefined;
@@ -39,19 +43,20 @@ export function publishTopicOf(topic: string, identity: Identity): PublishTopic 
   return status === undefined ? undefined : { kind: "methodResponse", requestId, status: Number(status) };
 }
 
-export function commandsFilter(identity: Identity): string {
-  return `${pathOf(identity)}/messages/devicebound/#`;
+/** The forms in which a device may subscribe to its cloud-to-device messages. */
+export function commandsFilters(identity: Identity): string[] {
+  return pathsOf(identity).map((path) => `${path}/messages/devicebound/#`);
 }
 
 /** Whether a client may subscribe to it. */
 export function isSubscribable(filter: string, identity: Identity): boolean {
   if (filter === METHODS_FILTER || filter === TWIN_RESPONSES_FILTER || filter === DESIRED_FILTER) return true;
-  if (identity.moduleId === undefined) return filter === commandsFilter(identity);
-  return filter === `${pathOf(identity)}/inputs/#` || filter === `${pathOf(identity)}/#`;
+  if (identity.moduleId === undefined) return commandsFilters(identity).includes(filter);
+  return pathsOf(identity).some((path) => filter === `${path}/inputs/#` || filter === `${path}/#`);
 }
 
-/** The topic of a cloud-to-device message, its properties in it. */
-export function commandTopic({ deviceId, system, properties, ack }: Command): string {
+/** The topic of a cloud-to-device message, its properties in it. @param filter what the device subscribed to */
+export function commandTopic({ deviceId, system, properties, ack }: Command, filter: string): string {
   const pairs: [string, string | undefined][] = [
     ["$.mid", system.messageId],
     ["$.to", `/devices/${deviceId}/messages/deviceBound`],
@@ -64,11 +69,19 @@ export function commandTopic({ deviceId, system, properties, ack }: Command): st
     ...Object.entries(properties),
   ];
   const bag = pairs.flatMap(([name, value]) => (value === undefined ? [] : [`${encoded(name)}=${encoded(value)}`]));
-  return `devices/${deviceId}/messages/devicebound/${bag.join("&")}`;
+  return filter.slice(0, -1) + bag.join("&");
 }
 
-function pathOf({ deviceId, moduleId }: Identity): string {
-  return moduleId === undefined ? `devices/${deviceId}` : `devices/${deviceId}/modules/${moduleId}`;
+/** Some clients write ids into topics as they are, some URL-encoded: all signs but letters, digits and `-._~`, or fewer. */
+function pathsOf({ deviceId, moduleId }: Identity): string[] {
+  const forms = [(id: string) => id, encodeURIComponent, encodedWhole].map((form) =>
+    moduleId === undefined ? `devices/${form(deviceId)}` : `devices/${form(deviceId)}/modules/${form(moduleId)}`,
+  );
+  return [...new Set(forms)];
+}
+
+function encodedWhole(id: string): string {
+  return encodeURIComponent(id).replaceAll(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 function requestIdOf(query: string): string | undefined {
@@ -87,7 +100,7 @@ function eventTopicOf(bag: string): PublishTopic | undefined {
     const name = decoded(equals < 0 ? pair : pair.slice(0, equals));
     const value = decoded(equals < 0 ? "" : pair.slice(equals + 1));
     if (name === undefined || value === undefined) return undefined;
-    const systemName = SYSTEM_BY_NAME[name];
+    const systemName = SYSTEM_BY_NAME.get(name);
     if (systemName !== undefined) system[systemName] = value;
     else if (!IGNORED.has(name)) properties[name] = value;
   }

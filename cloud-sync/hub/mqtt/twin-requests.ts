@@ -1,7 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { HubError } from "../hub-error.ts";
 import type { Hub, Identity, JsonMap } from "../ports.ts";
+import type { MessageIds } from "./message-ids.ts";
 import type { Outlet } from "./outlet.ts";
+
+/** Notices at QoS 1 that a client may leave unacknowledged; what comes behind them goes at QoS 0. */
+const UNACKNOWLEDGED_MAX = 64;
 
 /** Answers a client's requests about its own twin. */
 export class TwinRequests {
@@ -9,10 +13,14 @@ export class TwinRequests {
   readonly #identity: Identity;
   readonly #outlet: Outlet;
 
-  constructor(hub: Hub, identity: Identity, outlet: Outlet) {
+  readonly #messageIds: MessageIds;
+  readonly #unacknowledged = new Set<number>();
+
+  constructor(hub: Hub, identity: Identity, outlet: Outlet, messageIds: MessageIds) {
     this.#hub = hub;
     this.#identity = identity;
     this.#outlet = outlet;
+    this.#messageIds = messageIds;
   }
 
   get(requestId: string): void {
@@ -34,9 +42,20 @@ export class TwinRequests {
   }
 
   /** What a client that listens is told. */
-  tellDesired(patch: JsonMap): void {
+  tellDesired(patch: JsonMap, qos: 0 | 1): void {
     const topic = `$iothub/twin/PATCH/properties/desired/?$version=${String(patch.$version)}`;
-    this.#outlet.publish(topic, JSON.stringify(patch));
+    const body = JSON.stringify(patch);
+    if (qos === 0 || this.#unacknowledged.size >= UNACKNOWLEDGED_MAX) {
+      this.#outlet.publish(topic, body);
+      return;
+    }
+    const messageId = this.#messageIds.take();
+    this.#unacknowledged.add(messageId);
+    this.#outlet.publish(topic, body, { qos: 1, messageId, dup: false });
+  }
+
+  acknowledged(messageId: number): void {
+    if (this.#unacknowledged.delete(messageId)) this.#messageIds.release(messageId);
   }
 
   #answering(requestId: string, work: () => void): void {

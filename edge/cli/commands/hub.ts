@@ -32,6 +32,7 @@ interface HubCommandOptions extends HubFolderOptions {
   readonly listen: string;
   readonly hostName: string;
   readonly device: readonly string[];
+  readonly consumerGroup: readonly string[];
   readonly edition?: string;
   readonly units: string;
   readonly logLevel: string;
@@ -49,6 +50,7 @@ export function hubCommand(cli: Cli): Command {
     .option("--listen <address>", "the address to listen on", LOOPBACK)
     .option("--host-name <name>", "what its clients call it", "localhost")
     .option("--device <id>", "a device that is made when it is not there (repeat)", many, [])
+    .option("--consumer-group <name>", "of consumers of events, beside $Default (repeat)", many, [])
     .option("--edition <name>", "refuse and slow down as S1, S2 or S3 does; without it everything is only counted")
     .option("--units <count>", "with --edition", "1")
     .option("--log-level <level>", "log lines: fatal, error, warn, info, debug or trace", "warn")
@@ -88,6 +90,7 @@ async function hub(cli: Cli, options: HubCommandOptions): Promise<void> {
       },
       workload: options.workload === undefined ? null : { socketPath: options.workload },
       deviceIds: options.device,
+      consumerGroups: options.consumerGroup,
       ...(edition === undefined ? {} : { limits: { edition, units } }),
       clock: cli.clock,
       logger: createLogger({ level, pretty: !cli.output.json, destination: process.stderr }),
@@ -116,6 +119,7 @@ async function hub(cli: Cli, options: HubCommandOptions): Promise<void> {
     if (!cli.signal.aborted) await once(cli.signal, "abort");
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
+    if (error.code === "ArgumentInvalid") throw new EdgeError("USAGE", error.message, { cause: error });
     throw new EdgeError("HUB_UNAVAILABLE", error.message, {
       cause: error,
       hint: "Another hub may run on this folder; stop it, or name another folder with --data.",

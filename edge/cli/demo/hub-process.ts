@@ -19,6 +19,8 @@ export interface StartHubOptions {
   readonly ports?: HubPorts;
   /** Devices that are made when they are not there; their connection strings stand in `connectionsOf`. */
   readonly devices?: readonly string[];
+  /** Of consumers of events, beside $Default. */
+  readonly consumerGroups?: readonly string[];
   /** What it refuses and slows down by; without one it counts only. */
   readonly edition?: "S1" | "S2" | "S3";
   readonly units?: number;
@@ -51,6 +53,7 @@ export function startHub(options: StartHubOptions): Promise<HubProcess> {
       ...port("amqp-plain", amqpPlain),
       ...port("workload", workload),
       ...(options.devices ?? []).flatMap((id) => ["--device", id]),
+      ...(options.consumerGroups ?? []).flatMap((name) => ["--consumer-group", name]),
       ...(options.edition === undefined ? [] : ["--edition", options.edition]),
       ...(options.units === undefined ? [] : ["--units", String(options.units)]),
     ],
