@@ -5,13 +5,12 @@ import { SlowFirst } from "./test/support/slow-first.ts";
 // The tests start hundreds of processes of our programs; each of them would compile the same files again.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, ".runtime", "compile-cache");
 
-// Three files at a time for two cores: the tests drive real servers on real sockets and wait for half of their time; with
-// four, what promises a delay has to share its core with too many.
+// Two files at a time: the tests drive real servers on real sockets and share two cores, and some of them promise a delay.
 export default defineConfig({
   test: {
     include: ["edge/**/*.test.ts", "cloud-sync/**/*.test.ts", "modules/**/*.test.ts", "test/**/*.test.ts"],
     pool: "forks",
-    maxWorkers: 3,
+    maxWorkers: 2,
     sequence: { sequencer: SlowFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,

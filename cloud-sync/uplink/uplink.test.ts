@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { EdgeError } from "../../edge/kernel/errors.ts";
 import { tempFolder } from "../../test/support/temp-folder.ts";
 import { uplinkBench } from "../../test/support/uplink-bench.ts";
+import { wantDeadLettersAgain } from "./state/state-reader.ts";
 
 const RATE = 20_000;
 
@@ -106,7 +107,6 @@ test("P10 a message that kills the line is set aside and told, and can be sent a
   // Once the hub takes it, people can have it sent again.
   poisonMs = 0;
   bench.hub.treat = () => "ack";
-  const { wantDeadLettersAgain } = await import("./state/state-reader.ts");
   expect(wantDeadLettersAgain(bench.state.path, "all")).toBe(1);
   await bench.until("sent again", () => bench.state.deadLetterCount() === 0);
   expect(missing(bench)).toEqual([]);
@@ -128,6 +128,24 @@ test("P10 a message that the hub refuses is set aside at once, also when it is o
   await bench.round(70, 1_000);
   await bench.until("drained", () => bench.isDrained);
   expect(bench.state.deadLetterCount()).toBe(letters.length);
+});
+
+test("P10 a dead letter that is sent again outlives a log that is replaced meanwhile", async () => {
+  const bench = uplinkBench(tempFolder());
+  bench.start();
+  await bench.round(5);
+  bench.hub.treat = (_, events) => (events.some(({ type }) => type === "alarm") ? "refused" : "ack");
+  await bench.round(4);
+  await bench.until("drained", () => bench.isDrained);
+  const [letter] = bench.state.deadLetters();
+  bench.hub.treat = ({ id }) => (id === letter?.messageId ? "silent" : "ack");
+  wantDeadLettersAgain(bench.state.path, [letter?.id ?? 0]);
+  await bench.round(4);
+  bench.log.beginEpoch("test");
+  await bench.round(4);
+  bench.hub.treat = () => "ack";
+  await bench.until("the letter", () => bench.hub.messages.some(({ id }) => id === letter?.messageId), 120_000);
+  await bench.until("it is gone", () => bench.state.deadLetters().every(({ id }) => id !== letter?.id));
 });
 
 test("P11 what is new arrives within seconds while a backlog drains behind it", async () => {

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { backoffMs } from "../../edge/kernel/backoff.ts";
 import type { Clock } from "../../edge/kernel/clock.ts";
 import type { Component } from "../../edge/kernel/component.ts";
 import type { UplinkConfig } from "../../edge/kernel/config/model.ts";
@@ -24,7 +25,7 @@ import type { UplinkState } from "./state/uplink-state.ts";
 const LOOK_MS = 500;
 const STATUS_MS = 1_000;
 /** After an error of the log, before it is read again. */
-const LOG_PAUSE_MS = 1_000;
+const LOG_PAUSE = { baseMs: 1_000, maxMs: 60_000 };
 /** Sessions that end so soon, one after the other: the hub may be throttling by hanging up. */
 const SHORT_SESSION_MS = 5_000;
 const SHORT_SESSIONS = 3;
@@ -194,7 +195,10 @@ export class Uplink implements Component {
   }
 
   async #runLanes(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#options;
+    let failed = 0;
     while (!signal.aborted) {
+      const startMs = clock.monotonicMs();
       try {
         await this.#lanes.run(signal);
         this.#logFailures.recovered();
@@ -202,7 +206,9 @@ export class Uplink implements Component {
         if (!isOfFile(error)) throw error;
         this.#logFailures.failed(error);
         this.#lanes.forget();
-        await this.#options.clock.sleep(LOG_PAUSE_MS, signal);
+        // What was under way goes again each time, and each time it is charged.
+        if (clock.monotonicMs() - startMs > LOG_PAUSE.maxMs) failed = 0;
+        await clock.sleep(backoffMs(failed++, random === undefined ? LOG_PAUSE : { ...LOG_PAUSE, random }), signal);
       }
     }
   }
@@ -225,18 +231,18 @@ export class Uplink implements Component {
   }
 
   async #keepHouse(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, state } = this.#options;
     while (!signal.aborted) {
       try {
         this.#followRate();
         this.#budget.plan(clock.nowMs(), this.#accounts.today().units);
         this.#tryAgain();
+        state.saveStatus(this.status());
         this.#stateFailures.recovered();
       } catch (error) {
         if (!isOfFile(error)) throw error;
         this.#stateFailures.failed(error);
       }
-      this.#saveStatus();
       await clock.sleep(STATUS_MS, signal);
     }
   }
@@ -286,6 +292,7 @@ export class Uplink implements Component {
     const { state, clock, logger } = this.#options;
     const atMs = clock.nowMs();
     if (deadLetterId !== undefined) {
+      this.#retrying.delete(deadLetterId);
       state.keepDeadLetter(deadLetterId, error.code, error.message, atMs);
       return;
     }

@@ -154,9 +154,9 @@ export class Window {
     }
   }
 
-  /** What is not done with is no longer wanted: its place in the log is read anew. */
+  /** What is not done with is no longer wanted: its place in the log is read anew. Dead letters have no place there. */
   forget(): void {
-    this.#slots = [];
+    this.#slots = this.#slots.filter(({ parcel }) => parcel.deadLetterId !== undefined);
     this.#bell.ring();
   }
 

@@ -211,7 +211,9 @@ test("a page that takes nothing is dropped with a reason, and the others go on",
     async () => (await app.inject("/api/health")).json(),
     ({ droppedClients }) => droppedClients === 1,
   );
-  expect(health).toMatchObject({ clients: 1, lastDropReason: "more than 20000 samples waited for it" });
+  // On a machine that is busy the time may be up before so much has been appended.
+  const lastDropReason = expect.stringMatching(/^(more than 20000 samples waited for it|it took nothing for 15 s)$/);
+  expect(health).toMatchObject({ clients: 1, lastDropReason });
   await other.until(
     () => other.samplesOf(MILL, "s0").some(([, value]) => String(value).startsWith("49 ")),
     "the last round",
