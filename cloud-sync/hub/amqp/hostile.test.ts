@@ -85,6 +85,24 @@ test("a frame that announces more than a message may have ends the connection be
   await until("it is cut off", () => socket.closed);
 });
 
+test.each([
+  ["an array of nulls", "f000000009ffffffff40"],
+  ["an array of what is cut off unseen", "f000000009ffffffff98"],
+  ["a list", "d0000000040fffffff"],
+  ["a map", "d1000000040fffffff"],
+  ["lists in lists", `${"d000004000000fffff".repeat(2_000)}40`],
+])("%s that announces more than its frame holds ends the connection before room is made for it", async (_, value) => {
+  const { front } = await startAmqpHub(tempFolder());
+  const before = process.memoryUsage();
+  // OPEN: container, host, frame size, channels, idle time, locales twice, capabilities twice, properties.
+  const fields = `a10174${"40".repeat(8)}${value}`;
+  const size = (fields.length / 2 + 4).toString(16).padStart(8, "0");
+  const socket = await offer(front.plainPort ?? 0, Buffer.concat([AMQP, frame(`005310d0${size}0000000a${fields}`, 0)]));
+  await until("it is cut off", () => socket.closed);
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  expect(heapUsed + arrayBuffers - before.heapUsed - before.arrayBuffers).toBeLessThan(100e6);
+});
+
 test("a message of many frames that never ends is cut off when it is larger than one may be", async () => {
   const { hub, front } = await startAmqpHub(tempFolder());
   const connection = rawClient(hub, front.plainPort ?? 0);
