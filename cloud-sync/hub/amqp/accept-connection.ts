@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import rhea, { type EventContext } from "rhea";
+import { boundDecoding } from "./bounded-decoding.ts";
 import type { ServerConnection } from "./rhea-parts.ts";
 
 const CONTAINER_ID = "tailstock-hub";
@@ -10,6 +11,8 @@ const FRAME_BYTES = 64 * 1024;
 /** Without them a peer, or rhea, that is in trouble would have the error thrown in the middle of the event loop. */
 const TROUBLES = ["error", "protocol_error", "connection_error", "session_error"];
 const OTHERS = ["connection_close", "session_close", "disconnected"];
+
+boundDecoding();
 
 export interface ConnectionHooks {
   /** SASL PLAIN: whether the password is right. */

@@ -161,9 +161,10 @@ export class AmqpConnection {
       const ended = link.is_receiver()
         ? this.#receives(link as ServerReceiver, address, text)
         : this.#sends(link as ServerSender, address, text);
-      echo(link);
       this.#held.set(link, { path, link, ended });
+      echo(link);
     } catch (error) {
+      this.#ended(link);
       if (!isRefusal(error)) hub.logger.error({ err: error, link: link.name }, "link failed");
       link.close(conditionOf(error));
     }

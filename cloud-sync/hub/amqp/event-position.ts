@@ -20,7 +20,8 @@ export function firstSequenceNumber(selector: string | undefined, log: HubEventL
       if (value === "@latest") return last + 1;
       const position = value === "" ? Number.NaN : Number(value);
       if (!Number.isSafeInteger(position)) break;
-      if (position > last) {
+      // The next one to come is a position too: the first of an empty partition, say.
+      if (position > last + (inclusive ? 1 : 0)) {
         throw new AmqpError(
           "com.microsoft:argument-out-of-range",
           `partition ${partition} ends at ${last}, but the receiver asks for ${annotation} ${comparison} ${value}: ` +

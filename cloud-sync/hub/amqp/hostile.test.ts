@@ -85,6 +85,24 @@ test("a frame that announces more than a message may have ends the connection be
   await until("it is cut off", () => socket.closed);
 });
 
+test.each([
+  ["an array of nulls", "f000000009ffffffff40"],
+  ["an array of what is cut off unseen", "f000000009ffffffff98"],
+  ["a list", "d0000000040fffffff"],
+  ["a map", "d1000000040fffffff"],
+  ["lists in lists", `${"d000004000000fffff".repeat(2_000)}40`],
+])("%s that announces more than its frame holds ends the connection before room is made for it", async (_, value) => {
+  const { front } = await startAmqpHub(tempFolder());
+  const before = process.memoryUsage();
+  // OPEN: container, host, frame size, channels, idle time, locales twice, capabilities twice, properties.
+  const fields = `a10174${"40".repeat(8)}${value}`;
+  const size = (fields.length / 2 + 4).toString(16).padStart(8, "0");
+  const socket = await offer(front.plainPort ?? 0, Buffer.concat([AMQP, frame(`005310d0${size}0000000a${fields}`, 0)]));
+  await until("it is cut off", () => socket.closed);
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  expect(heapUsed + arrayBuffers - before.heapUsed - before.arrayBuffers).toBeLessThan(100e6);
+});
+
 test("a message of many frames that never ends is cut off when it is larger than one may be", async () => {
   const { hub, front } = await startAmqpHub(tempFolder());
   const connection = rawClient(hub, front.plainPort ?? 0);
@@ -158,6 +176,46 @@ test("a client that ends its session, or just goes, frees the partition that it 
   let seven = await own(7);
   for (let tries = 0; seven.outcome !== "let in" && tries < 50; tries++) seven = await own(7);
   expect(seven.outcome).toBe("let in");
+});
+
+test("a link whose terminus is malformed does not keep its place among the consumers", async () => {
+  const { hub, front } = await startAmqpHub(tempFolder());
+  await appendEvents(hub, 1, { partition: 0 });
+  const connection = rawClient(hub, front.plainPort ?? 0);
+  const source = "shop/ConsumerGroups/$Default/Partitions/0";
+  const { types } = rhea;
+  for (let n = 0; n < 5; n++) {
+    const bad = connection.open_receiver({ name: `bad-${n}`, source });
+    const { attach } = (bad as unknown as { local: { attach: { target: unknown } } }).local;
+    attach.target = types.wrap_described(5, 0x29);
+    await new Promise<void>((resolve) => bad.once("receiver_error", () => resolve()));
+  }
+  const good = connection.open_receiver({ name: "good", source });
+  await new Promise<void>((resolve, reject) => {
+    good.once("message", () => resolve());
+    good.once("receiver_error", () => reject(good.error));
+  });
+});
+
+test("the next event to come is a position, also in an empty partition; one behind it is none", async () => {
+  const { hub, front } = await startAmqpHub(tempFolder());
+  const connection = rawClient(hub, front.plainPort ?? 0);
+  const from = (selector: string) =>
+    connection.open_receiver({
+      name: selector,
+      source: {
+        address: "shop/ConsumerGroups/$Default/Partitions/0",
+        filter: { "apache.org:selector-filter:string": rhea.types.wrap_described(selector, 0x468c00000004) },
+      },
+    } as unknown as Parameters<typeof connection.open_receiver>[0]);
+  const first = from("amqp.annotation.x-opt-sequence-number >= '0'");
+  await new Promise<void>((resolve) => first.once("receiver_open", () => resolve()));
+  const behind = from("amqp.annotation.x-opt-sequence-number > '0'");
+  await new Promise<void>((resolve) => behind.once("receiver_error", () => resolve()));
+  expect(behind.error).toMatchObject({ condition: "com.microsoft:argument-out-of-range" });
+  const message = new Promise<void>((resolve) => first.once("message", () => resolve()));
+  await appendEvents(hub, 1, { partition: 0 });
+  await message;
 });
 
 test("a client that shows no token is sent away after a minute, also when it never says anything", async () => {

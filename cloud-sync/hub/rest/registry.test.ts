@@ -44,7 +44,7 @@ function ask(
         response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
       },
     );
-    asked.on("error", reject).end(body === undefined ? undefined : JSON.stringify(body));
+    asked.on("error", reject).end(typeof body === "object" ? JSON.stringify(body) : body);
   });
 }
 
@@ -125,7 +125,8 @@ test("a module may call a method of another one, by its own token, and nothing e
   const token = signSas("localhost/devices/edge/modules/caller", key, Date.now() + 60_000);
   const headers = { "x-ms-edge-moduleId": "edge/caller" };
   const path = "/twins/edge/modules/called/methods";
-  const call = { method: "POST", token, body: { methodName: "ping" } };
+  const timeouts = { responseTimeoutInSeconds: null, connectTimeoutInSeconds: null };
+  const call = { method: "POST", token, body: { methodName: "ping", ...timeouts } };
   // It got as far as the module, which is not there.
   expect((await ask(running, path, { ...call, headers })).headers["iothub-errorcode"]).toBe("DeviceNotOnline");
   expect((await ask(running, path, call)).status).toBe(401);
@@ -139,11 +140,13 @@ test.each([
   ["POST", "/devices", [{ id: 5 }]],
   ["POST", "/devices", Array.from({ length: 101 }, (_, index) => ({ id: `d${index}` }))],
   ["PUT", "/devices/m", { status: "asleep" }],
+  ["PUT", "/devices/n", { deviceId: "m" }],
   ["PUT", "/devices/m", { authentication: { type: "magic" } }],
   ["PATCH", "/twins/m", { tags: [1] }],
   ["PATCH", "/twins/m", { properties: { desired: "x" } }],
   ["POST", "/twins/m/methods", { methodName: "" }],
   ["POST", "/twins/m/methods", { methodName: "x", responseTimeoutInSeconds: 1e9 }],
+  ["POST", "/twins/m/methods", `{"methodName":"x","payload":${"[".repeat(2e5)}${"]".repeat(2e5)}}`],
   ["PUT", "/jobs/v2/j", { type: "scheduleDeviceMethod" }],
   ["PUT", "/jobs/v2/j", { type: "scheduleUpdateTwin", updateTwin: {}, startTime: "soon" }],
   ["PUT", "/jobs/v2/j", { type: "scheduleUpdateTwin", updateTwin: {}, queryCondition: "a b c" }],
@@ -194,6 +197,17 @@ test("a hundred devices at once; what fails is named, and does not keep the othe
   );
   await registry.removeDevices([{ deviceId: "d-0" }, { deviceId: "d-1" }], true);
   expect((await failureOf(registry.get("d-0"))).name).toBe("DeviceNotFoundError");
+});
+
+test("an import mode that there is not is refused, whatever its name", async () => {
+  const running = await runLocalHub();
+  const key = running.local.hub.access.get("iothubowner")?.primaryKey ?? "";
+  const token = signSas("localhost", key, Date.now() + 60_000, "iothubowner");
+  for (const importMode of ["constructor", "__proto__"]) {
+    const body = [{ id: "mill", importMode }];
+    const answer = await ask(running, "/devices", { method: "POST", token, body });
+    expect(answer).toMatchObject({ status: 400, body: expect.stringMatching(/no import mode/) });
+  }
 });
 
 test("modules of a device; an edge device has its two from the start, and a scope that its children need", async () => {

@@ -9,15 +9,15 @@ const PAYLOAD_BYTES_MAX = 128 * 1024;
 export interface MethodCall {
   readonly methodName: string;
   readonly payload?: Json | undefined;
-  readonly responseTimeoutInSeconds?: number | undefined;
-  readonly connectTimeoutInSeconds?: number | undefined;
+  readonly responseTimeoutInSeconds?: number | null | undefined;
+  readonly connectTimeoutInSeconds?: number | null | undefined;
 }
 
 /** @throws HubError ArgumentInvalid */
 export function methodRequestOf(call: MethodCall): MethodRequest {
   const payload = call.payload ?? null;
   if (call.methodName === "") throw new HubError("ArgumentInvalid", "a method has a name");
-  if (Buffer.byteLength(JSON.stringify(payload)) > PAYLOAD_BYTES_MAX) {
+  if (bytesOf(payload) > PAYLOAD_BYTES_MAX) {
     throw new HubError("ArgumentInvalid", `the payload of a method has at most ${PAYLOAD_BYTES_MAX} bytes`);
   }
   return {
@@ -29,6 +29,15 @@ export function methodRequestOf(call: MethodCall): MethodRequest {
     ),
     connectTimeoutMs: millisecondsOf("connectTimeoutInSeconds", call.connectTimeoutInSeconds ?? 0),
   };
+}
+
+/** @throws HubError ArgumentInvalid for one that is nested too deeply to be written */
+function bytesOf(payload: Json): number {
+  try {
+    return Buffer.byteLength(JSON.stringify(payload));
+  } catch (error) {
+    throw new HubError("ArgumentInvalid", "the payload of a method is nested too deeply", { cause: error });
+  }
 }
 
 function millisecondsOf(name: string, seconds: number): number {

@@ -22,19 +22,21 @@ const update =
 const anyEtag = (): string => "*";
 
 /** By the mode's name in lower case; "create" when none is given. */
-const MODES: Readonly<Record<string, Apply | undefined>> = {
-  create,
-  update: update(anyEtag),
-  updateifmatchetag: update(etagOf),
-  createorupdate: (hub, identity, item) =>
-    (hub.registry.get(identity) === undefined ? create : update(anyEtag))(hub, identity, item),
-  createorupdateifmatchetag: (hub, identity, item) =>
-    (hub.registry.get(identity) === undefined ? create : update(etagOf))(hub, identity, item),
-  delete: (hub, identity) => hub.registry.remove(identity, "*"),
-  deleteifmatchetag: (hub, identity, item) => hub.registry.remove(identity, etagOf(item)),
-  updatetwin: (hub, identity, item) => writeTwin(hub, identity, item),
-  updatetwinifmatchetag: (hub, identity, item) => writeTwin(hub, identity, item, item.twinETag ?? ""),
-};
+const MODES = new Map<string, Apply>(
+  Object.entries<Apply>({
+    create,
+    update: update(anyEtag),
+    updateifmatchetag: update(etagOf),
+    createorupdate: (hub, identity, item) =>
+      (hub.registry.get(identity) === undefined ? create : update(anyEtag))(hub, identity, item),
+    createorupdateifmatchetag: (hub, identity, item) =>
+      (hub.registry.get(identity) === undefined ? create : update(etagOf))(hub, identity, item),
+    delete: (hub, identity) => hub.registry.remove(identity, "*"),
+    deleteifmatchetag: (hub, identity, item) => hub.registry.remove(identity, etagOf(item)),
+    updatetwin: (hub, identity, item) => writeTwin(hub, identity, item),
+    updatetwinifmatchetag: (hub, identity, item) => writeTwin(hub, identity, item, item.twinETag ?? ""),
+  }),
+);
 
 /** Up to a hundred identities in one request. Each stands for itself: what fails does not keep the others from being done. */
 export function bulkRoutes({ hub }: RestContext): FastifyPluginAsyncTypebox {
@@ -66,7 +68,7 @@ export function bulkRoutes({ hub }: RestContext): FastifyPluginAsyncTypebox {
 
 function applyOne(hub: Hub, identity: Identity, item: BulkItem): void {
   const mode = item.importMode ?? "create";
-  const apply = MODES[mode.toLowerCase()];
+  const apply = MODES.get(mode.toLowerCase());
   if (apply === undefined) throw new HubError("ArgumentInvalid", `no import mode "${mode}"`);
   apply(hub, identity, item);
 }

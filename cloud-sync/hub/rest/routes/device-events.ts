@@ -14,14 +14,16 @@ const BODY_BYTES_MAX = 512 * 1024;
 const BATCH_MAX = 500;
 const BATCH_TYPE = "application/vnd.microsoft.iothub.json";
 const PROPERTY = "iothub-app-";
-const SYSTEM: Readonly<Record<string, keyof SystemProperties>> = {
-  "iothub-messageid": "messageId",
-  "iothub-correlationid": "correlationId",
-  "iothub-userid": "userId",
-  "iothub-contenttype": "contentType",
-  "iothub-contentencoding": "contentEncoding",
-  "iothub-interface-id": "interfaceId",
-};
+const SYSTEM = new Map<string, keyof SystemProperties>(
+  Object.entries({
+    "iothub-messageid": "messageId",
+    "iothub-correlationid": "correlationId",
+    "iothub-userid": "userId",
+    "iothub-contenttype": "contentType",
+    "iothub-contentencoding": "contentEncoding",
+    "iothub-interface-id": "interfaceId",
+  }),
+);
 
 const Batch = Type.Array(
   Type.Object({
@@ -91,7 +93,7 @@ function messagesOf(request: FastifyRequest): Message[] {
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const [name = "", value = ""] = rawHeaders.slice(index, index + 2);
     const lower = name.toLowerCase();
-    const known = SYSTEM[lower];
+    const known = SYSTEM.get(lower);
     if (known !== undefined) system[known] = value;
     else if (lower.startsWith(PROPERTY)) properties[name.slice(PROPERTY.length)] = value;
   }

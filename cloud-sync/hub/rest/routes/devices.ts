@@ -22,10 +22,15 @@ export function deviceRoutes({ hub }: RestContext): FastifyPluginAsyncTypebox {
       registry.get({ deviceId: identity.deviceId }) === undefined ? { deviceId: identity.deviceId } : identity,
     );
   };
-  const put = (identity: Identity, body: IdentityBody, ifMatch: string | undefined) =>
-    ifMatch === undefined
+  const put = (identity: Identity, body: IdentityBody, ifMatch: string | undefined) => {
+    const { deviceId, moduleId } = identity;
+    if ((body.deviceId ?? deviceId) !== deviceId || (body.moduleId ?? moduleId) !== moduleId) {
+      throw new HubError("ArgumentInvalid", "the id in the body is another than that in the address");
+    }
+    return ifMatch === undefined
       ? registry.create(identity, registryWriteOf(body))
       : registry.update(identity, registryWriteOf(body), ifMatch);
+  };
   return async (app) => {
     app.get(
       "/devices",

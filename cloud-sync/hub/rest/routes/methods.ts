@@ -3,14 +3,14 @@ import { notFound } from "../../identity.ts";
 import type { Identity, MethodResponse } from "../../ports.ts";
 import { type MethodCall, methodRequestOf } from "../../services/method-call.ts";
 import type { RestContext } from "../rest-context.ts";
-import { DeviceParams, ModuleParams } from "../schemas/identity.ts";
+import { DeviceParams, Maybe, ModuleParams } from "../schemas/identity.ts";
 import { AnyJson } from "../schemas/json.ts";
 
 const MethodBody = Type.Object({
   methodName: Type.String({ minLength: 1, maxLength: 100 }),
   payload: Type.Optional(AnyJson),
-  responseTimeoutInSeconds: Type.Optional(Type.Number()),
-  connectTimeoutInSeconds: Type.Optional(Type.Number()),
+  responseTimeoutInSeconds: Maybe(Type.Number()),
+  connectTimeoutInSeconds: Maybe(Type.Number()),
 });
 /** Modules of an edge device call each other by the same address. */
 const config = { access: { right: "ServiceConnect", modulesToo: true } } as const;

@@ -1,6 +1,7 @@
 import { type Static, type TSchema, Type } from "@fastify/type-provider-typebox";
 
-const Maybe = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]));
+/** Clients write null for what they leave out. */
+export const Maybe = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]));
 const Key = Maybe(Type.String({ maxLength: 128 }));
 
 export const DeviceParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 128 }) });
