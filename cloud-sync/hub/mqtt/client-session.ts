@@ -109,7 +109,14 @@ export class ClientSession {
 
   /** A command was enqueued, or a lock may have ended. */
   deliverCommands(): void {
-    this.#commands.deliver();
+    try {
+      this.#commands.deliver();
+    } catch (error) {
+      // The disk refuses to lock one. Who put it into the queue has nothing to do with that: there it is.
+      const { hub, outlet } = this.#options;
+      hub.logger.warn({ ...this.identity, err: error }, "commands not delivered");
+      outlet.close("its commands can't be delivered now");
+    }
   }
 
   /** @param isGraceful whether the client said goodbye: it takes its will back */

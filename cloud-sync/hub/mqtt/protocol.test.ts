@@ -164,6 +164,23 @@ test("at QoS 0 a command is completed by being sent; one that has expired is not
   ]);
 });
 
+test("a command that the disk keeps but does not lock is enqueued; its device comes again for it", async () => {
+  const running = await runHub();
+  const { commands } = running.hub;
+  const client = await rawDevice(running, deviceId);
+  await subscribe(client, COMMANDS, 1);
+  const lock = commands.lock.bind(commands);
+  commands.lock = () => {
+    throw new Error("database or disk is full");
+  };
+  await enqueue(running, "kept");
+  await client.closed();
+  commands.lock = lock;
+  const again = await rawDevice(running, deviceId);
+  await subscribe(again, COMMANDS, 1);
+  expect((await again.next("publish")).payload.toString()).toBe("kept");
+});
+
 test("a will is an event when the client goes without a word, and nothing when it says goodbye", async () => {
   const running = await runHub();
   const will = { topic: `${EVENTS}why=gone`, payload: Buffer.from("will"), qos: 1 as const, retain: false };
