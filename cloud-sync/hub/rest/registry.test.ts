@@ -199,6 +199,16 @@ test("a hundred devices at once; what fails is named, and does not keep the othe
   expect((await failureOf(registry.get("d-0"))).name).toBe("DeviceNotFoundError");
 });
 
+test("a body is JSON, whatever its sender calls it", async () => {
+  const running = await runLocalHub();
+  const key = running.local.hub.access.get("iothubowner")?.primaryKey ?? "";
+  const token = signSas("localhost", key, Date.now() + 60_000, "iothubowner");
+  const headers = { "content-type": "application/x-www-form-urlencoded" };
+  const put = (body: unknown) => ask(running, "/devices/mill", { method: "PUT", token, headers, body });
+  expect((await put("a=b")).status).toBe(400);
+  expect((await put({ deviceId: "mill" })).status).toBe(200);
+});
+
 test("an import mode that there is not is refused, whatever its name", async () => {
   const running = await runLocalHub();
   const key = running.local.hub.access.get("iothubowner")?.primaryKey ?? "";
