@@ -1,3 +1,4 @@
+import { generate } from "mqtt-packet";
 import { describe, expect, test } from "vitest";
 import { ManualClock } from "../../../test/support/manual-clock.ts";
 import { connectPacket, type RawMqtt, rawDevice, rawMqtt } from "../../../test/support/raw-mqtt.ts";
@@ -226,6 +227,26 @@ test("who sends more than is taken is held back by its own socket, and nobody el
   expect(client.stream.writableLength).toBeGreaterThan(20 << 20);
   neighbour.send({ cmd: "pingreq" });
   await neighbour.next("pingresp");
+});
+
+test("who reports without end gives the others their turn", async () => {
+  const running = await runHub();
+  const neighbour = await rawDevice(running, "neighbour");
+  const client = await rawDevice(running, deviceId);
+  await subscribe(client, "$iothub/twin/res/#", 0);
+  const patches = Array.from({ length: 2_000 }, (_, n) => {
+    const topic = `$iothub/twin/PATCH/properties/reported/?$rid=${n}`;
+    return generate({ cmd: "publish", topic, payload: `{"n":${n}}`, qos: 0, dup: false, retain: false });
+  });
+  client.stream.write(Buffer.concat(patches));
+  const done = (): number => running.hub.twins.get({ deviceId }).reported.version;
+  while (done() <= 20) await new Promise(setImmediate);
+  const began = done();
+  const answered = new Promise<number>((resolve) => neighbour.stream.once("data", () => resolve(done())));
+  neighbour.send({ cmd: "pingreq" });
+  expect(began).toBeLessThan(100);
+  expect((await answered) - began).toBeLessThan(100);
+  await until("all", () => done() === 2_001);
 });
 
 test("a client that does not read what it is sent does not fill the hub's memory", async () => {
