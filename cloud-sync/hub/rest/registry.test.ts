@@ -118,7 +118,9 @@ test("who may what: the rights of each policy, and tokens that are none", async 
 test("a module may call a method of another one, by its own token, and nothing else", async () => {
   const running = await runLocalHub();
   const { hub } = running.local;
-  hub.registry.create({ deviceId: "edge" }, { capabilities: { iotEdge: true } });
+  const edge = hub.registry.create({ deviceId: "edge" }, { capabilities: { iotEdge: true } });
+  hub.registry.create({ deviceId: "leaf" }, { deviceScope: edge.deviceScope });
+  hub.registry.create({ deviceId: "other" }, {});
   const caller = hub.registry.create({ deviceId: "edge", moduleId: "caller" }, {});
   hub.registry.create({ deviceId: "edge", moduleId: "called" }, {});
   const key = caller.authentication.symmetricKey.primaryKey ?? "";
@@ -129,6 +131,9 @@ test("a module may call a method of another one, by its own token, and nothing e
   const call = { method: "POST", token, body: { methodName: "ping", ...timeouts } };
   // It got as far as the module, which is not there.
   expect((await ask(running, path, { ...call, headers })).headers["iothub-errorcode"]).toBe("DeviceNotOnline");
+  expect((await ask(running, "/twins/leaf/methods", { ...call, headers })).status).toBe(404);
+  expect((await ask(running, "/twins/other/methods", { ...call, headers })).status).toBe(401);
+  expect((await ask(running, "/twins/nobody/methods", { ...call, headers })).status).toBe(401);
   expect((await ask(running, path, call)).status).toBe(401);
   expect((await ask(running, path, { ...call, headers: { "x-ms-edge-moduleId": "edge/called" } })).status).toBe(401);
   expect((await ask(running, "/devices/edge", { token, headers })).status).toBe(401);
