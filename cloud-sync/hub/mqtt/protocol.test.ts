@@ -215,6 +215,20 @@ test("who sends faster than its edition allows is slowed in order, then dropped;
   expect(running.hub.meter.admit({ deviceId }, 1).verdict).toBe("now");
 });
 
+test("a client that the hub itself holds up is not taken for a silent one", async () => {
+  const clock = new ManualClock();
+  const running = await runHub({ clock, limits: { edition: "S1", units: 1 } });
+  const client = await rawDevice(running, deviceId, { keepalive: 1 });
+  for (let n = 0; n < 500; n++) running.hub.meter.admit({ deviceId: "others" }, 1);
+  client.publish(EVENTS, "late", { messageId: 1 });
+  await until("it is here", () => running.hub.meter.today().messages === 501);
+  for (let n = 0; n < 5; n++) await clock.advance(1_000);
+  expect((await client.next("puback")).messageId).toBe(1);
+  expect(client.isClosed).toBe(false);
+  await clock.advance(2_000);
+  await client.closed();
+});
+
 test("who sends more than is taken is held back by its own socket, and nobody else by it", async () => {
   const clock = new ManualClock();
   const running = await runHub({ clock, limits: { edition: "S1", units: 1 } });
