@@ -23,6 +23,9 @@ const SESSIONS_MAX = 1000;
 const FRAME_BYTES_MAX = MESSAGE_BYTES_MAX + 256 * 1024;
 /** Who has proved nothing after so long is sent away. */
 const UNPROVED_MS_MAX = 60_000;
+/** Frames of one message, and bytes of all messages of a connection that are not here whole. */
+const FRAMES_MAX = 8_192;
+const INCOMPLETE_BYTES_MAX = 8 * 1024 * 1024;
 const GOODBYE_MS = 500;
 const TOKEN_TYPES = ["servicebus.windows.net:sastoken", "com.microsoft:sastoken"];
 const RUNTIME_CAPABILITY = "com.microsoft:enable-receiver-runtime-metric";
@@ -57,7 +60,7 @@ export class AmqpConnection {
   readonly #openedMs: number;
   readonly #held = new Map<Sender | Receiver, Held>();
   readonly #consumers = new Set<ConsumerLink>();
-  readonly #producers = new Set<ServerReceiver>();
+  readonly #receivers = new Set<ServerReceiver>();
   readonly #cbs: RequestLinks;
   readonly #management: RequestLinks;
   #sessions = 0;
@@ -162,6 +165,7 @@ export class AmqpConnection {
         ? this.#receives(link as ServerReceiver, address, text)
         : this.#sends(link as ServerSender, address, text);
       this.#held.set(link, { path, link, ended });
+      if (link.is_receiver()) this.#receivers.add(link as ServerReceiver);
       echo(link);
     } catch (error) {
       this.#ended(link);
@@ -187,8 +191,7 @@ export class AmqpConnection {
         const id = address.partition;
         const partition = id === undefined ? undefined : partitionOf(id, hub.events.partitions);
         new ProducerLink(hub, receiver, partition, nextPartition);
-        this.#producers.add(receiver);
-        return () => this.#producers.delete(receiver);
+        return () => undefined;
       }
       case "redirect":
         throw this.#redirect(address.rest);
@@ -256,6 +259,7 @@ export class AmqpConnection {
     if (link === undefined) return;
     const held = this.#held.get(link);
     this.#held.delete(link);
+    this.#receivers.delete(link as ServerReceiver);
     held?.ended();
   }
 
@@ -275,10 +279,13 @@ export class AmqpConnection {
       this.#socket.destroy();
       return;
     }
-    for (const receiver of this.#producers) {
+    let incompleteBytes = 0;
+    for (const receiver of this.#receivers) {
       const frames = receiver._incomplete?.frames;
       if (frames === undefined || frames.length < 2) continue;
-      if (frames.reduce((sum, { length }) => sum + length, 0) > FRAME_BYTES_MAX) {
+      const bytes = frames.reduce((sum, { length }) => sum + length, 0);
+      incompleteBytes += bytes;
+      if (bytes > FRAME_BYTES_MAX || frames.length > FRAMES_MAX || incompleteBytes > INCOMPLETE_BYTES_MAX) {
         receiver.close(conditionOf(tooLarge()));
         this.#socket.destroy();
       }

@@ -151,7 +151,8 @@ class Front implements AmqpFront {
   }
 
   #accept(socket: Socket | Duplex): void {
-    if (this.#closed !== undefined) {
+    // A WebSocket's connection was another listener's.
+    if (this.#closed !== undefined || this.#connections.size >= CONNECTIONS_MAX) {
       socket.destroy();
       return;
     }

@@ -79,10 +79,10 @@ export class ClientSession {
         return undefined;
       case "subscribe":
         this.#subscribe(packet);
-        return undefined;
+        return othersTurn();
       case "unsubscribe":
         this.#unsubscribe(packet);
-        return undefined;
+        return othersTurn();
       case "pingreq":
         outlet.send({ cmd: "pingresp" });
         return undefined;
@@ -109,7 +109,14 @@ export class ClientSession {
 
   /** A command was enqueued, or a lock may have ended. */
   deliverCommands(): void {
-    this.#commands.deliver();
+    try {
+      this.#commands.deliver();
+    } catch (error) {
+      // The disk refuses to lock one. Who put it into the queue has nothing to do with that: there it is.
+      const { hub, outlet } = this.#options;
+      hub.logger.warn({ ...this.identity, err: error }, "commands not delivered");
+      outlet.close("its commands can't be delivered now");
+    }
   }
 
   /** @param isGraceful whether the client said goodbye: it takes its will back */
@@ -135,7 +142,7 @@ export class ClientSession {
     else if (this.#subscriptions.qosOf(TWIN_RESPONSES_FILTER) === undefined) return undefined;
     else if (topic.kind === "twinGet") this.#twin.get(topic.requestId);
     else this.#twin.patchReported(topic.requestId, packet.payload);
-    return undefined;
+    return othersTurn();
   }
 
   #takeEvent(packet: IPublishPacket, topic: Extract<PublishTopic, { kind: "event" }>): Promise<void> | undefined {
@@ -189,4 +196,9 @@ export class ClientSession {
       hub.logger.warn({ ...this.identity, err: error }, "a client's will was lost");
     });
   }
+}
+
+/** Behind what is written to disk at once: a client that sends much of it in one go does not hold up the others. */
+function othersTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

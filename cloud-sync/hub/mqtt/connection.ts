@@ -47,6 +47,8 @@ export class MqttConnection implements Outlet {
   #out: Buffer[] = [];
   #heardMs: number;
   #saidGoodbye = false;
+  /** It reads nothing now, for what came last must wait: so it can't know whether the client is silent. */
+  #isHolding = false;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -73,7 +75,8 @@ export class MqttConnection implements Outlet {
         for (const frame of this.#splitter.split(piece as Buffer)) {
           // What was on its way when the hub closed the connection is not taken: nobody could tell its sender.
           if (this.#ended.signal.aborted) return;
-          await this.#handle(this.#parse(frame));
+          const held = this.#handle(this.#parse(frame));
+          if (held !== undefined) await this.#holding(held);
           if (this.#options.stream.writableNeedDrain) await this.#drained();
         }
       }
@@ -84,6 +87,13 @@ export class MqttConnection implements Outlet {
       // Unread bytes would turn the end into a reset, which clients take for another fault.
       this.#options.stream.resume();
     }
+  }
+
+  async #holding(held: Promise<void>): Promise<void> {
+    this.#isHolding = true;
+    await held;
+    this.#isHolding = false;
+    this.#heardMs = this.#options.hub.clock.monotonicMs();
   }
 
   send(packet: Packet): void {
@@ -198,7 +208,7 @@ export class MqttConnection implements Outlet {
     const { clock } = this.#options.hub;
     const { signal } = this.#ended;
     while (!signal.aborted) {
-      const silentMs = clock.monotonicMs() - this.#heardMs;
+      const silentMs = this.#isHolding ? 0 : clock.monotonicMs() - this.#heardMs;
       const silenceLeftMs = (this.#request?.silenceMsMax ?? CONNECT_WITHIN_MS) - silentMs;
       const tokenLeftMs = (this.#request?.grant.expiresMs ?? Number.POSITIVE_INFINITY) - clock.nowMs();
       if (silenceLeftMs <= 0) this.close(this.#session === undefined ? "no CONNECT came" : "the client is silent");

@@ -1,3 +1,4 @@
+import { generate } from "mqtt-packet";
 import { describe, expect, test } from "vitest";
 import { ManualClock } from "../../../test/support/manual-clock.ts";
 import { connectPacket, type RawMqtt, rawDevice, rawMqtt } from "../../../test/support/raw-mqtt.ts";
@@ -164,6 +165,23 @@ test("at QoS 0 a command is completed by being sent; one that has expired is not
   ]);
 });
 
+test("a command that the disk keeps but does not lock is enqueued; its device comes again for it", async () => {
+  const running = await runHub();
+  const { commands } = running.hub;
+  const client = await rawDevice(running, deviceId);
+  await subscribe(client, COMMANDS, 1);
+  const lock = commands.lock.bind(commands);
+  commands.lock = () => {
+    throw new Error("database or disk is full");
+  };
+  await enqueue(running, "kept");
+  await client.closed();
+  commands.lock = lock;
+  const again = await rawDevice(running, deviceId);
+  await subscribe(again, COMMANDS, 1);
+  expect((await again.next("publish")).payload.toString()).toBe("kept");
+});
+
 test("a will is an event when the client goes without a word, and nothing when it says goodbye", async () => {
   const running = await runHub();
   const will = { topic: `${EVENTS}why=gone`, payload: Buffer.from("will"), qos: 1 as const, retain: false };
@@ -197,6 +215,20 @@ test("who sends faster than its edition allows is slowed in order, then dropped;
   expect(running.hub.meter.admit({ deviceId }, 1).verdict).toBe("now");
 });
 
+test("a client that the hub itself holds up is not taken for a silent one", async () => {
+  const clock = new ManualClock();
+  const running = await runHub({ clock, limits: { edition: "S1", units: 1 } });
+  const client = await rawDevice(running, deviceId, { keepalive: 1 });
+  for (let n = 0; n < 500; n++) running.hub.meter.admit({ deviceId: "others" }, 1);
+  client.publish(EVENTS, "late", { messageId: 1 });
+  await until("it is here", () => running.hub.meter.today().messages === 501);
+  for (let n = 0; n < 5; n++) await clock.advance(1_000);
+  expect((await client.next("puback")).messageId).toBe(1);
+  expect(client.isClosed).toBe(false);
+  await clock.advance(2_000);
+  await client.closed();
+});
+
 test("who sends more than is taken is held back by its own socket, and nobody else by it", async () => {
   const clock = new ManualClock();
   const running = await runHub({ clock, limits: { edition: "S1", units: 1 } });
@@ -209,6 +241,26 @@ test("who sends more than is taken is held back by its own socket, and nobody el
   expect(client.stream.writableLength).toBeGreaterThan(20 << 20);
   neighbour.send({ cmd: "pingreq" });
   await neighbour.next("pingresp");
+});
+
+test("who reports without end gives the others their turn", async () => {
+  const running = await runHub();
+  const neighbour = await rawDevice(running, "neighbour");
+  const client = await rawDevice(running, deviceId);
+  await subscribe(client, "$iothub/twin/res/#", 0);
+  const patches = Array.from({ length: 2_000 }, (_, n) => {
+    const topic = `$iothub/twin/PATCH/properties/reported/?$rid=${n}`;
+    return generate({ cmd: "publish", topic, payload: `{"n":${n}}`, qos: 0, dup: false, retain: false });
+  });
+  client.stream.write(Buffer.concat(patches));
+  const done = (): number => running.hub.twins.get({ deviceId }).reported.version;
+  while (done() <= 20) await new Promise(setImmediate);
+  const began = done();
+  const answered = new Promise<number>((resolve) => neighbour.stream.once("data", () => resolve(done())));
+  neighbour.send({ cmd: "pingreq" });
+  expect(began).toBeLessThan(100);
+  expect((await answered) - began).toBeLessThan(100);
+  await until("all", () => done() === 2_001);
 });
 
 test("a client that does not read what it is sent does not fill the hub's memory", async () => {

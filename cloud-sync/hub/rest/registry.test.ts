@@ -118,7 +118,9 @@ test("who may what: the rights of each policy, and tokens that are none", async 
 test("a module may call a method of another one, by its own token, and nothing else", async () => {
   const running = await runLocalHub();
   const { hub } = running.local;
-  hub.registry.create({ deviceId: "edge" }, { capabilities: { iotEdge: true } });
+  const edge = hub.registry.create({ deviceId: "edge" }, { capabilities: { iotEdge: true } });
+  hub.registry.create({ deviceId: "leaf" }, { deviceScope: edge.deviceScope });
+  hub.registry.create({ deviceId: "other" }, {});
   const caller = hub.registry.create({ deviceId: "edge", moduleId: "caller" }, {});
   hub.registry.create({ deviceId: "edge", moduleId: "called" }, {});
   const key = caller.authentication.symmetricKey.primaryKey ?? "";
@@ -129,6 +131,9 @@ test("a module may call a method of another one, by its own token, and nothing e
   const call = { method: "POST", token, body: { methodName: "ping", ...timeouts } };
   // It got as far as the module, which is not there.
   expect((await ask(running, path, { ...call, headers })).headers["iothub-errorcode"]).toBe("DeviceNotOnline");
+  expect((await ask(running, "/twins/leaf/methods", { ...call, headers })).status).toBe(404);
+  expect((await ask(running, "/twins/other/methods", { ...call, headers })).status).toBe(401);
+  expect((await ask(running, "/twins/nobody/methods", { ...call, headers })).status).toBe(401);
   expect((await ask(running, path, call)).status).toBe(401);
   expect((await ask(running, path, { ...call, headers: { "x-ms-edge-moduleId": "edge/called" } })).status).toBe(401);
   expect((await ask(running, "/devices/edge", { token, headers })).status).toBe(401);
@@ -197,6 +202,16 @@ test("a hundred devices at once; what fails is named, and does not keep the othe
   );
   await registry.removeDevices([{ deviceId: "d-0" }, { deviceId: "d-1" }], true);
   expect((await failureOf(registry.get("d-0"))).name).toBe("DeviceNotFoundError");
+});
+
+test("a body is JSON, whatever its sender calls it", async () => {
+  const running = await runLocalHub();
+  const key = running.local.hub.access.get("iothubowner")?.primaryKey ?? "";
+  const token = signSas("localhost", key, Date.now() + 60_000, "iothubowner");
+  const headers = { "content-type": "application/x-www-form-urlencoded" };
+  const put = (body: unknown) => ask(running, "/devices/mill", { method: "PUT", token, headers, body });
+  expect((await put("a=b")).status).toBe(400);
+  expect((await put({ deviceId: "mill" })).status).toBe(200);
 });
 
 test("an import mode that there is not is refused, whatever its name", async () => {

@@ -35,7 +35,7 @@ export function createRest(context: RestContext, https: ServerOptions): FastifyI
     // What a service writes is stored as it is: no text becomes a number, nothing falls away.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   });
-  takeEmptyJson(app as unknown as FastifyInstance);
+  takeJson(app as unknown as FastifyInstance);
   addFailures(app as unknown as FastifyInstance);
   addAuthorization(app as unknown as FastifyInstance, context.hub);
   app.register(async (scope) => {
@@ -56,11 +56,11 @@ export function createRest(context: RestContext, https: ServerOptions): FastifyI
   return app as unknown as FastifyInstance<Server>;
 }
 
-/** Some clients name a content type also when they send nothing. */
-function takeEmptyJson(app: FastifyInstance): void {
+/** Some clients name a content type also when they send nothing, some another one than JSON's: curl does by itself. */
+function takeJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser("error", "error");
-  app.removeContentTypeParser("application/json");
-  app.addContentTypeParser<string>("application/json", { parseAs: "string" }, (request, body, done) => {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser<string>("*", { parseAs: "string" }, (request, body, done) => {
     if (body === "") done(null, undefined);
     else parse(request, body, done);
   });

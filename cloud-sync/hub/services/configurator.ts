@@ -29,6 +29,7 @@ export class Configurator {
   #statuses: ReadonlyMap<string, ReadonlyMap<string, ConfigurationStatus>> = new Map();
   #counts: ReadonlyMap<string, { targeted: number; applied: number }> = new Map();
   #wake = new AbortController();
+  #writes = 0;
 
   constructor(deps: {
     readonly hub: Pick<Hub, "registry" | "twins">;
@@ -89,7 +90,10 @@ export class Configurator {
       if (own.length === 0) continue;
       for await (const { document } of unhurried(this.#documents().of(source)(undefined))) {
         if (signal.aborted) return;
+        const writes = this.#writes;
         const found = this.#applyTo(document, own);
+        // Each is a commit: devices are served in between.
+        if (this.#writes !== writes) await new Promise(setImmediate);
         if (found !== undefined && found.statuses.size > 0) statuses.set(found.key, found.statuses);
         for (const [id, status] of found?.statuses ?? []) {
           const before = counts.get(id) ?? { targeted: 0, applied: 0 };
@@ -147,6 +151,8 @@ export class Configurator {
     const { values } = this.#hub.twins.get(identity).desired;
     const shallowFirst = [...sections].sort((a, b) => a.path.length - b.path.length);
     const patch = patchBetween(values, shallowFirst.reduce(withSection, values));
-    if (patch !== undefined) this.#hub.twins.write(identity, { desired: patch }, "patch");
+    if (patch === undefined) return;
+    this.#writes++;
+    this.#hub.twins.write(identity, { desired: patch }, "patch");
   }
 }

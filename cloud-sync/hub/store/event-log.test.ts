@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { pino } from "pino";
+import { type Logger, pino } from "pino";
 import { describe, expect, onTestFinished, test } from "vitest";
+import type { Clock } from "../../../edge/kernel/clock.ts";
 import { ManualClock } from "../../../test/support/manual-clock.ts";
 import { tempFolder } from "../../../test/support/temp-folder.ts";
 import type { HubEvent, NewHubEvent } from "../ports.ts";
@@ -11,14 +12,14 @@ import { type Retention, SqliteEventLog } from "./event-log.ts";
 const FOREVER: Retention = { ageMsMax: 1e12, bytesMax: 1e12 };
 
 function openLog(
-  options: { path?: string; clock?: ManualClock; partitions?: number; retention?: Partial<Retention> } = {},
+  options: { path?: string; clock?: Clock; partitions?: number; retention?: Partial<Retention>; logger?: Logger } = {},
 ): SqliteEventLog {
   const log = new SqliteEventLog({
     path: options.path ?? join(tempFolder(), "events.db"),
     partitions: options.partitions ?? 4,
     retention: { ...FOREVER, ...options.retention },
     clock: options.clock ?? new ManualClock(),
-    logger: pino({ level: "silent" }),
+    logger: options.logger ?? pino({ level: "silent" }),
   });
   onTestFinished(() => log.close());
   return log;
@@ -38,6 +39,28 @@ function event(body: string | Buffer, more: Partial<NewHubEvent> = {}): NewHubEv
 function all(log: SqliteEventLog, partition: number): HubEvent[] {
   return log.read(partition, 0, { events: 1e6, bytes: 1e9 });
 }
+
+test("a slow disk is told of when it begins and when it ends, and the log goes on", async () => {
+  const manual = new ManualClock();
+  let [ms, commitMs] = [0, 2_000];
+  const clock: Clock = {
+    nowMs: () => manual.nowMs(),
+    monotonicMs: () => {
+      ms += commitMs / 2;
+      return ms;
+    },
+    sleep: (duration, signal) => manual.sleep(duration, signal),
+  };
+  const lines: string[] = [];
+  const logger = pino({ level: "info" }, { write: (line: string) => void lines.push(line) });
+  const log = openLog({ clock, logger });
+  for (let n = 0; n < 3; n++) await log.append(event(`${n}`));
+  commitMs = 2;
+  for (let n = 3; n < 6; n++) await log.append(event(`${n}`));
+  expect(lines).toHaveLength(2);
+  expect(lines[0]).toMatch(/"component":"hub disk".*the disk is slow: a commit took \d+ ms/);
+  expect(lines[1]).toMatch(/"component":"hub disk".*"failures":3.*recovered/);
+});
 
 test("gives back what was appended, whole", async () => {
   const log = openLog({ clock: new ManualClock(1_700_000_000_123) });

@@ -24,6 +24,8 @@ const PAGE_BYTES = 16_384;
 const CACHE_KIB = 32_768;
 const CHECKPOINT_PAGES = 1_024;
 const PARTITIONS_MAX = 32;
+/** Everything else of the hub waits as long as a commit takes: from here on the log says so. */
+const SLOW_COMMIT_MS = 1_000;
 /** A row beside its body and properties. */
 const HEAD_BYTES = 256;
 
@@ -46,6 +48,7 @@ export class SqliteEventLog implements HubEventLog {
   readonly createdMs: number;
   readonly #clock: Clock;
   readonly #failures: FailureLog;
+  readonly #slowness: FailureLog;
   readonly #database: Database.Database;
   readonly #tables: readonly PartitionTable[];
   readonly #retention: Retention;
@@ -70,6 +73,7 @@ export class SqliteEventLog implements HubEventLog {
     }
     this.#clock = options.clock;
     this.#failures = new FailureLog(options.logger, options.clock, { component: "hub events" });
+    this.#slowness = new FailureLog(options.logger, options.clock, { component: "hub disk" });
     this.#retention = options.retention;
     this.#database = openDatabase({
       path: options.path,
@@ -172,9 +176,11 @@ export class SqliteEventLog implements HubEventLog {
     if (batch.length === 0) return;
     const nowMs = this.#clock.nowMs();
     let placed: { partition: number; sequenceNumber: number }[];
+    const beganMs = this.#clock.monotonicMs();
     try {
       placed = this.#write(batch, nowMs);
       this.#failures.recovered();
+      this.#watchSpeed(this.#clock.monotonicMs() - beganMs, batch.length);
     } catch (error) {
       this.#failures.failed(error, { events: batch.length });
       const refusal = new HubError("ServiceUnavailable", "the event could not be written to disk", { cause: error });
@@ -191,6 +197,11 @@ export class SqliteEventLog implements HubEventLog {
     } catch (error) {
       this.#failures.failed(error);
     }
+  }
+
+  #watchSpeed(ms: number, events: number): void {
+    if (ms < SLOW_COMMIT_MS) this.#slowness.recovered();
+    else this.#slowness.failed(new Error(`the disk is slow: a commit took ${Math.round(ms)} ms`), { events });
   }
 
   #takeBatch(): Pending[] {

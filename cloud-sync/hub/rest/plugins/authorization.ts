@@ -26,8 +26,10 @@ export function addAuthorization(app: FastifyInstance, hub: Hub): void {
       return;
     }
     const calling = access.modulesToo ? callingModule(request) : undefined;
-    if (calling !== undefined) authorizeIdentity(hub, calling, token);
-    else authorizeService(hub, token, access.right, request.url.split("?")[0]);
+    if (calling !== undefined) {
+      authorizeIdentity(hub, calling, token);
+      checkScope(hub, calling, identityOfPath(request));
+    } else authorizeService(hub, token, access.right, request.url.split("?")[0]);
   });
 }
 
@@ -41,6 +43,16 @@ export function grantOf(request: FastifyRequest): Grant {
 export function identityOfPath({ params }: FastifyRequest): Identity {
   const { id = "", moduleId } = params as { id?: string; moduleId?: string };
   return { deviceId: id, ...(moduleId === undefined ? {} : { moduleId }) };
+}
+
+/** A module reaches its own device, the modules there, and the devices below it. @throws HubError Unauthorized */
+function checkScope(hub: Hub, calling: Identity, called: Identity): void {
+  if (called.deviceId === calling.deviceId) return;
+  const scope = hub.registry.get({ deviceId: calling.deviceId })?.deviceScope;
+  const parents = hub.registry.get({ deviceId: called.deviceId })?.parentScopes ?? [];
+  if (!scope || !parents.includes(scope)) {
+    throw new HubError("Unauthorized", `a module of ${calling.deviceId} may not call ${called.deviceId}`);
+  }
 }
 
 function callingModule({ headers }: FastifyRequest): Identity | undefined {

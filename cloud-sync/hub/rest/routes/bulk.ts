@@ -47,17 +47,19 @@ export function bulkRoutes({ hub }: RestContext): FastifyPluginAsyncTypebox {
         schema: { body: Type.Array(BulkItem, { minItems: 1, maxItems: BULK_MAX }) },
         config: { access: { right: "RegistryWrite" } },
       },
-      (request, reply) => {
-        const errors = request.body.flatMap((item) => {
+      async (request, reply) => {
+        const errors: object[] = [];
+        for (const item of request.body) {
+          // Each is a commit of its own: devices are served in between.
+          await new Promise(setImmediate);
           const identity = { deviceId: item.id, ...(item.moduleId ? { moduleId: item.moduleId } : {}) };
           try {
             applyOne(hub, identity, item);
-            return [];
           } catch (error) {
             if (!(error instanceof HubError)) throw error;
-            return [{ ...identity, errorCode: error.code, errorStatus: error.message }];
+            errors.push({ ...identity, errorCode: error.code, errorStatus: error.message });
           }
-        });
+        }
         const isSuccessful = errors.length === 0;
         if (!isSuccessful) reply.code(400).header("iothub-errorcode", "BulkRegistryOperationFailure");
         return reply.send({ isSuccessful, errors, warnings: [] });
