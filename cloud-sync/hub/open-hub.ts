@@ -97,8 +97,12 @@ export function openHub(options: HubOptions): Hub & AsyncDisposable {
     links.closeAll("the hub closes");
     await kept;
     events.close();
-    save();
-    database.close();
+    try {
+      save();
+    } finally {
+      // Also when the disk takes nothing more.
+      database.close();
+    }
   };
   return {
     hostName: options.hostName,

@@ -46,6 +46,10 @@ describe("a token for", () => {
     ["hub/devices/a/modules/m", "hub/devices/a", false],
     ["hub/devices/a", "hub/devices/ab", false],
     ["hub/devices/A", "hub/devices/a", false],
+    ["hub/Devices/a/MODULES/m", "hub/devices/a/modules/m", true],
+    ["hub/devices/Devices", "hub/devices/devices", false],
+    ["hub/devices/a%2Fmodules%2Fm", "hub/devices/a/modules/m", false],
+    ["hub/devices/a/modules", "hub/devices/a", false],
     ["other", "hub/devices/a", false],
     ["", "hub", false],
   ])("%s opens %s: %s", (resource, path, wanted) => {

@@ -64,10 +64,12 @@ export function signSas(resource: string, key: string, expiresMs: number, policy
   return `${PREFIX}sr=${sr}&sig=${encodeURIComponent(signature)}&se=${se}${skn}`;
 }
 
-/** The host in lower case without its port; ids may have been encoded a second time. */
+/** The host in lower case without its port, "Devices" and "Modules" in lower case; ids may have been encoded a second time. */
 function segmentsOf(resource: string): string[] {
   const [host = "", ...ids] = resource.replace(/\/+$/, "").split("/");
-  return [host.toLowerCase().replace(/:\d+$/, ""), ...ids.map((id) => decoded(id) ?? id)];
+  const isWord = (id: string, i: number): boolean => i % 2 === 0 && /^(?:devices|modules)$/i.test(id);
+  const rest = ids.map((id, i) => (isWord(id, i) ? id.toLowerCase() : (decoded(id) ?? id)));
+  return [host.toLowerCase().replace(/:\d+$/, ""), ...rest];
 }
 
 function decoded(text: string): string | undefined {

@@ -51,11 +51,15 @@ export class ClientSession {
     this.#subscriptions = new Subscriptions(hub, identity, request.clean);
     const messageIds = new MessageIds();
     this.#events = new EventSender(hub, identity, grant, outlet, (messageId) => outlet.acknowledge(messageId));
-    this.#twin = new TwinRequests(hub, identity, outlet, messageIds);
+    this.#twin = new TwinRequests(hub, identity, outlet, messageIds, () => this.#hearsAnswers);
     this.#methods = new MethodCalls(hub, identity, outlet);
     this.#commands = new CommandDelivery(hub, identity.deviceId, outlet, messageIds);
     this.#link = { ...identity, invoke: undefined, close: (reason) => outlet.close(reason) };
     this.#detach = hub.links.attach(this.#link);
+  }
+
+  get #hearsAnswers(): boolean {
+    return this.#subscriptions.qosOf(TWIN_RESPONSES_FILTER) !== undefined;
   }
 
   get isRestored(): boolean {
@@ -139,7 +143,6 @@ export class ClientSession {
     if (topic.kind === "event") return this.#takeEvent(packet, topic);
     if (packet.qos === 1) outlet.acknowledge(packet.messageId ?? 0);
     if (topic.kind === "methodResponse") this.#methods.answered(topic.requestId, topic.status, packet.payload);
-    else if (this.#subscriptions.qosOf(TWIN_RESPONSES_FILTER) === undefined) return undefined;
     else if (topic.kind === "twinGet") this.#twin.get(topic.requestId);
     else this.#twin.patchReported(topic.requestId, packet.payload);
     return othersTurn();

@@ -47,6 +47,19 @@ test.each([
   expect(running.hub.links.get(identity)).toBeDefined();
 });
 
+test("who reports without listening to answers is taken at its word, and gets none", async () => {
+  const running = await runHub();
+  const client = await rawDevice(running, "mill");
+  client.publish("$iothub/twin/PATCH/properties/reported/?$rid=1", '{"a":1}', { messageId: 1 });
+  client.publish("$iothub/twin/GET/?$rid=2", "", { messageId: 2 });
+  await client.next("puback");
+  await client.next("puback");
+  expect(running.hub.twins.get({ deviceId: "mill" }).reported.values).toEqual({ a: 1 });
+  client.send({ cmd: "pingreq" });
+  await client.next("pingresp");
+  expect(client.packets).toEqual([]);
+});
+
 test("what a twin is told comes at the granted QoS, its ids not those of commands", async () => {
   const running = await runHub();
   const client = await rawDevice(running, "mill");

@@ -46,7 +46,7 @@ export interface MqttFront {
 export async function startMqtt(hub: Hub, options: MqttOptions): Promise<MqttFront> {
   const connections = new Set<MqttConnection>();
   const sessions = new Map<string, ClientSession>();
-  const refusals = new RefusalLog(hub.logger);
+  const refusals = new RefusalLog(hub.logger, hub.clock);
   const sockets = new Map<string, Socket>();
   const context = { ca: [...(options.caCertificates ?? [])], minVersion: "TLSv1.2" as const };
 

@@ -16,11 +16,15 @@ export class TwinRequests {
   readonly #messageIds: MessageIds;
   readonly #unacknowledged = new Set<number>();
 
-  constructor(hub: Hub, identity: Identity, outlet: Outlet, messageIds: MessageIds) {
+  readonly #isHeard: () => boolean;
+
+  /** @param isHeard whether the client listens to answers: what it reports is taken in any case */
+  constructor(hub: Hub, identity: Identity, outlet: Outlet, messageIds: MessageIds, isHeard: () => boolean) {
     this.#hub = hub;
     this.#identity = identity;
     this.#outlet = outlet;
     this.#messageIds = messageIds;
+    this.#isHeard = isHeard;
   }
 
   get(requestId: string): void {
@@ -77,7 +81,7 @@ export class TwinRequests {
   }
 
   #answer(status: number, query: string, body: string): void {
-    this.#outlet.publish(`$iothub/twin/res/${status}/?${query}`, body);
+    if (this.#isHeard()) this.#outlet.publish(`$iothub/twin/res/${status}/?${query}`, body);
   }
 }
 

@@ -5,6 +5,8 @@ import { excerpt, type Token } from "./tokenizer.ts";
 
 /** Brackets and NOTs within each other; a recursive descent must not be led into the stack's end. */
 const DEPTH_MAX = 100;
+/** ANDs, ORs and arithmetic: each is evaluated within the next one. */
+const CHAINED_MAX = 1_000;
 const COMPARISONS: Readonly<Record<string, Comparison>> = {
   "=": "=",
   "!=": "!=",
@@ -23,6 +25,7 @@ export class ExpressionParser {
   readonly #text: string;
   #position = 0;
   #depth = 0;
+  #chained = 0;
 
   constructor(tokens: readonly Token[], text: string) {
     this.#tokens = tokens;
@@ -32,7 +35,7 @@ export class ExpressionParser {
   expression(): Expression {
     return this.#nested(() => {
       let left = this.#and();
-      while (this.takeWord("OR")) left = { kind: "or", left, right: this.#and() };
+      while (this.#takeChained(() => this.takeWord("OR"))) left = { kind: "or", left, right: this.#and() };
       return left;
     });
   }
@@ -137,7 +140,7 @@ export class ExpressionParser {
 
   #and(): Expression {
     let left = this.#not();
-    while (this.takeWord("AND")) left = { kind: "and", left, right: this.#not() };
+    while (this.#takeChained(() => this.takeWord("AND"))) left = { kind: "and", left, right: this.#not() };
     return left;
   }
 
@@ -189,7 +192,13 @@ export class ExpressionParser {
   }
 
   #takeOperator(...operators: Arithmetic[]): Arithmetic | undefined {
-    return operators.find((operator) => this.takeSign(operator));
+    return this.#takeChained(() => operators.find((operator) => this.takeSign(operator)));
+  }
+
+  #takeChained<T>(take: () => T): T {
+    const taken = take();
+    if (taken && ++this.#chained > CHAINED_MAX) throw this.unexpected(`more than ${CHAINED_MAX} operators`);
+    return taken;
   }
 
   #primary(): Expression {

@@ -110,6 +110,8 @@ test.each([
   ["SELECT deviceId, COUNT() FROM devices", /not in GROUP BY/],
   ["SELECT * FROM devices WHERE tags.a = 'x", /something unknown at 38/],
   ["SELECT * FROM devices WHERE a # b", /something unknown/],
+  [`SELECT * FROM devices WHERE a${"+1".repeat(6_000)} = 1`, /more than 1000 operators/],
+  [`SELECT * FROM devices WHERE a${" OR a".repeat(3_000)}`, /more than 1000 operators/],
   [`SELECT * FROM devices WHERE ${"(".repeat(5_000)}a${")".repeat(5_000)}`, /levels of nesting/],
   ["SELECT * FROM devices JOIN x", /expected the query's end/],
 ])("%s is refused with the reason", (text, reason) => {
