@@ -70,6 +70,13 @@ test("hub: runs, takes devices by key and by certificate, shows what they send, 
   expect((await hub.ended).code).toBe(0);
   // The registry is there also when nothing runs.
   const list = await runCli(["hub", "devices", "list"], { cwd });
+  // From elsewhere, the folder named before the sub-command or behind it.
+  const data = ["--data", join(cwd, "data", "hub")];
+  for (const args of [
+    ["hub", ...data, "devices", "list"],
+    ["hub", "devices", "list", ...data],
+  ])
+    expect((await runCli(args, { cwd: temporaryFolder() })).stdout).toBe(list.stdout);
   expect(list.stdout).toMatch(/box-7 .* sas\n.*box-8 .* selfSigned\n/);
 });
 

@@ -55,7 +55,14 @@ export function hubCommand(cli: Cli): Command {
     .option("--units <count>", "with --edition", "1")
     .option("--log-level <level>", "log lines: fatal, error, warn, info, debug or trace", "warn")
     .addHelpText("after", EXAMPLES)
-    .action((options: HubCommandOptions) => hub(cli, options));
+    .action((options: HubCommandOptions) => hub(cli, options))
+    // What stands behind a sub-command is the sub-command's; the folder may stand before it as well.
+    .enablePositionalOptions()
+    .hook("preAction", (self, action) => {
+      const { data } = self.opts<HubFolderOptions>();
+      if (action !== self && data !== undefined && action.opts<HubFolderOptions>().data === undefined)
+        action.setOptionValue("data", data);
+    });
   for (const make of [devicesCommand, connectionStringCommand, hubTailCommand]) command.addCommand(make(cli));
   return command;
 }
