@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { expect, test } from "vitest";
 import { EdgeError } from "../../edge/kernel/errors.ts";
 import { tempFolder } from "../../test/support/temp-folder.ts";
-import { uplinkBench } from "../../test/support/uplink-bench.ts";
+import { type UplinkBench, uplinkBench } from "../../test/support/uplink-bench.ts";
 import { wantDeadLettersAgain } from "./state/state-reader.ts";
 
 const RATE = 20_000;
@@ -249,13 +249,14 @@ test("while the hub throttles, less is sent, and more again when it does not", a
   expect(missing(bench)).toEqual([]);
 });
 
-test("P06 a full disk that takes no cursor costs nothing while the uplink runs: nothing goes twice, and it follows later", async () => {
+/** Runs an uplink through ten rounds in which the log takes no cursor, and on until all has arrived. */
+async function withoutCursors(refusal: EdgeError): Promise<UplinkBench> {
   const bench = uplinkBench(tempFolder());
   bench.start();
   await bench.round(5);
   const save = bench.log.saveCursor.bind(bench.log);
   bench.log.saveCursor = () => {
-    throw new EdgeError("LOG_FULL", "the disk is full");
+    throw refusal;
   };
   await bench.round(10);
   const before = bench.log.cursor("uplink.telemetry");
@@ -264,25 +265,17 @@ test("P06 a full disk that takes no cursor costs nothing while the uplink runs: 
   await bench.until("drained", () => bench.isDrained);
   expect(bench.log.cursor("uplink.telemetry")).toBeGreaterThan(before);
   expect(missing(bench)).toEqual([]);
+  return bench;
+}
+
+test("P06 a full disk that takes no cursor costs nothing while the uplink runs: nothing goes twice, and it follows later", async () => {
+  const bench = await withoutCursors(new EdgeError("LOG_FULL", "the disk is full"));
   const ids = bench.hub.messages.map(({ id }) => id);
   expect(new Set(ids).size).toBe(ids.length);
 });
 
 test("a log that refuses to note what was acknowledged costs duplicates, and nothing else", async () => {
-  const bench = uplinkBench(tempFolder());
-  bench.start();
-  await bench.round(5);
-  const save = bench.log.saveCursor.bind(bench.log);
-  bench.log.saveCursor = () => {
-    throw new EdgeError("LOG_UNAVAILABLE", "the disk is gone");
-  };
-  await bench.round(10);
-  const before = bench.log.cursor("uplink.telemetry");
-  bench.log.saveCursor = save;
-  await bench.round(3);
-  await bench.until("drained", () => bench.isDrained);
-  expect(bench.log.cursor("uplink.telemetry")).toBeGreaterThan(before);
-  expect(missing(bench)).toEqual([]);
+  await withoutCursors(new EdgeError("LOG_UNAVAILABLE", "the disk is gone"));
 });
 
 test("a hub whose day is used up is left alone until midnight", async () => {
