@@ -1,10 +1,11 @@
 import { parseArgs } from "node:util";
 import { backlog } from "./log-sections/backlog.ts";
-import type { Row, SectionOptions } from "./log-sections/section.ts";
+import type { SectionOptions } from "./log-sections/section.ts";
 import { size } from "./log-sections/size.ts";
 import { throughput } from "./log-sections/throughput.ts";
 import { trend } from "./log-sections/trend.ts";
 import { wear } from "./log-sections/wear.ts";
+import { type Row, runSections } from "./run-sections.ts";
 
 const SECTIONS: Readonly<Record<string, (options: SectionOptions) => Promise<Row[]>>> = {
   throughput,
@@ -26,20 +27,15 @@ export async function run(args: readonly string[]): Promise<void> {
       machines: { type: "string", default: "100" },
     },
   });
-  const { only } = values;
-  if (only !== undefined && SECTIONS[only] === undefined) {
-    throw new Error(`--only ${only}: expected one of ${Object.keys(SECTIONS).join(", ")}`);
-  }
-  for (const [name, section] of Object.entries(SECTIONS)) {
-    if (only !== undefined && only !== name) continue;
-    const rows = await section({
+  await runSections("log", Object.keys(SECTIONS), values.only, 44, async (name) => {
+    const section = SECTIONS[name];
+    if (section === undefined) return [];
+    return section({
       repeat: Number(values.repeat),
       readings: Number(values.readings ?? (name === "backlog" ? 10_000_000 : 5_000_000)),
       // Sizes hold all events in memory for the other encodings; wear must see several rounds of sealing.
       minutes: Number(values.minutes ?? (name === "size" ? 5 : 20)),
       machines: Number(values.machines),
     });
-    process.stdout.write(`log, ${name}\n`);
-    for (const [what, value, note] of rows) process.stdout.write(`  ${what.padEnd(32)} ${value.padEnd(44)} ${note}\n`);
-  }
+  });
 }

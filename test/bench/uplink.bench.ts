@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util";
+import { type Row, runSections } from "./run-sections.ts";
 import { cost } from "./uplink-sections/cost.ts";
 import { drain } from "./uplink-sections/drain.ts";
-import type { Row, SectionOptions } from "./uplink-sections/fixture.ts";
+import type { SectionOptions } from "./uplink-sections/fixture.ts";
 import { hub } from "./uplink-sections/hub.ts";
 
 const SECTIONS: Readonly<Record<string, (options: SectionOptions) => Promise<Row[]>>> = { cost, drain, hub };
@@ -19,18 +20,13 @@ export async function run(args: readonly string[]): Promise<void> {
       seconds: { type: "string", default: "60" },
     },
   });
-  const { only } = values;
-  if (only !== undefined && SECTIONS[only] === undefined) {
-    throw new Error(`--only ${only}: expected one of ${Object.keys(SECTIONS).join(", ")}`);
-  }
-  for (const [name, section] of Object.entries(SECTIONS)) {
-    if (only !== undefined && only !== name) continue;
-    const rows = await section({
+  await runSections("uplink", Object.keys(SECTIONS), values.only, 32, async (name) => {
+    const section = SECTIONS[name];
+    if (section === undefined) return [];
+    return section({
       repeat: Number(values.repeat),
       readings: Number(values.readings),
       seconds: Number(values.seconds),
     });
-    process.stdout.write(`uplink, ${name}\n`);
-    for (const [what, value, note] of rows) process.stdout.write(`  ${what.padEnd(32)} ${value.padEnd(32)} ${note}\n`);
-  }
+  });
 }

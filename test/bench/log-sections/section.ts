@@ -17,7 +17,7 @@ export interface SectionOptions {
   readonly machines: number;
 }
 
-export type Row = readonly [what: string, value: string, note: string];
+export type { Row } from "../run-sections.ts";
 
 /** A fresh log in a folder of its own; both are gone afterwards. */
 export async function withLog<T>(work: (driver: LogDriver, folder: string) => Promise<T>): Promise<T> {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { HubProgram } from "../../support/hub-program.ts";
 import { endPrograms, startProgram } from "../../support/runtime-process.ts";
 
-export type Row = readonly [what: string, value: string, note: string];
+export type { Row } from "../run-sections.ts";
 
 export interface SectionOptions {
   readonly repeat: number;
