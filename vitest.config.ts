@@ -8,7 +8,14 @@ process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, ".runtime", "compil
 // Two files at a time: the tests drive real servers on real sockets and share two cores, and some of them promise a delay.
 export default defineConfig({
   test: {
-    include: ["edge/**/*.test.ts", "cloud-sync/**/*.test.ts", "modules/**/*.test.ts", "test/**/*.test.ts"],
+    include: [
+      "edge/**/*.test.ts",
+      "cloud-sync/**/*.test.ts",
+      "models/**/*.test.ts",
+      "modules/**/*.test.ts",
+      "test/**/*.test.ts",
+    ],
+    globalSetup: ["test/support/postgres-server.ts"],
     pool: "forks",
     maxWorkers: 2,
     sequence: { sequencer: SlowFirst },

@@ -11,6 +11,8 @@ import { isTest, ROOT, type SourceFile, sourceFiles, withoutComments, withoutStr
 const CONTRACT = "cloud-sync/contract/";
 const KERNEL = "edge/kernel/";
 const LOG = "edge/log/";
+const DATABASE = "cloud-sync/database/";
+const STORE = "cloud-sync/store/";
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "cloud-sync/contract/": [],
   "edge/kernel/": [CONTRACT],
@@ -39,7 +41,18 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "cloud-sync/uplink/": [CONTRACT, KERNEL, LOG],
   // The local hub is a process of its own that stands in for IoT Hub: it knows nothing of the edge but the tools of the kernel.
   "cloud-sync/hub/": [CONTRACT, KERNEL],
-  "cloud-sync/": [CONTRACT, "cloud-sync/store/", "cloud-sync/projections/"],
+  // The cloud's parts meet in the database and in the event store's feed; the runtime and the commands put them together.
+  "cloud-sync/database/": [KERNEL],
+  "cloud-sync/store/": [CONTRACT, KERNEL, DATABASE],
+  "cloud-sync/ingest/": [CONTRACT, KERNEL, DATABASE, STORE],
+  "cloud-sync/projections/": [CONTRACT, KERNEL, DATABASE, STORE],
+  "cloud-sync/lake/": [CONTRACT, KERNEL, DATABASE, STORE],
+  "cloud-sync/scoring/": [CONTRACT, KERNEL, DATABASE, STORE, "cloud-sync/lake/", "models/"],
+  "cloud-sync/services/": [CONTRACT, KERNEL, DATABASE, STORE],
+  "cloud-sync/office/": [CONTRACT, KERNEL, DATABASE, "cloud-sync/services/"],
+  "cloud-sync/office/web/": [CONTRACT],
+  "cloud-sync/mirror/": [CONTRACT, KERNEL, LOG, DATABASE, STORE, "cloud-sync/ingest/", "cloud-sync/projections/"],
+  "cloud-sync/runtime/": [KERNEL, "cloud-sync/"],
   "modules/": ["edge/", "cloud-sync/", "models/"],
   "test/": ["edge/", "cloud-sync/", "models/", "modules/"],
 };
@@ -136,7 +149,8 @@ describe("the checks themselves find what they look for", () => {
     ["edge/drivers/recorder.ts", "edge/log/y.ts", false],
     ["edge/dashboard/x.ts", "edge/cli/y.ts", true],
     ["edge/cli/x.ts", "modules/collector/main.ts", true],
-    ["cloud-sync/ingest/x.ts", "edge/kernel/y.ts", true],
+    ["cloud-sync/ingest/x.ts", "edge/log/y.ts", true],
+    ["cloud-sync/ingest/x.ts", "edge/kernel/y.ts", false],
     ["cloud-sync/ingest/x.ts", "cloud-sync/contract/event.ts", false],
     ["cloud-sync/contract/x.ts", "edge/kernel/y.ts", true],
     ["somewhere/x.ts", "somewhere/y.ts", true],
