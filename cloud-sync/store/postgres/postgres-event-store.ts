@@ -17,11 +17,13 @@ import type {
 } from "../event-store.ts";
 import { abortable } from "./abortable.ts";
 import { checkTransaction } from "./check-transaction.ts";
-import { commitWithin, keyArrays } from "./commit-work.ts";
+import { commitWithin } from "./commit-work.ts";
 import { Days, dayOf } from "./days.ts";
+import { findByKey } from "./document-keys.ts";
 import { BUCKET_LOCK_CLASS, bucketOfRange, continuationOf, lockOf, positionOf, rangesOf } from "./feed-buckets.ts";
+import { FirstDays, keyOfPart, NO_DAY } from "./first-days.ts";
 import { documentOf, type StoredRow } from "./stored-row.ts";
-import { feedStatement, getStatement, isDaily, rangeStatement } from "./tables.ts";
+import { dailyGet, feedStatement, isDaily, KEPT_GET, rangeStatement } from "./tables.ts";
 
 export interface PostgresEventStoreOptions {
   readonly database: Database;
@@ -51,6 +53,7 @@ class PostgresEventStore implements EventStore {
   readonly #logger: Logger;
   readonly #telemetryDays: number;
   readonly #days: Days;
+  readonly #firstDays = new FirstDays();
   #hasCitus: boolean | undefined;
 
   constructor({ database, clock, logger, telemetryDays = TELEMETRY_DAYS }: PostgresEventStoreOptions) {
@@ -90,7 +93,10 @@ class PostgresEventStore implements EventStore {
       const day = dayOf(storedMs);
       if (isDaily(container)) await this.#days.ensure(container, day);
       try {
-        return await this.#database.transaction((sql) => commitWithin(sql, container, work, { storedMs, day, signal }));
+        const firstDays = this.#firstDays;
+        return await this.#database.transaction((sql) =>
+          commitWithin({ sql, container, transactions: work, storedMs, day, firstDays, signal }),
+        );
       } catch (error) {
         if (!isFirst || sqlStateOf(error) !== NO_PARTITION) throw error;
         this.#days.forget();
@@ -106,27 +112,29 @@ class PostgresEventStore implements EventStore {
     return guarded(signal, async () => {
       if (keys.length === 0) return [];
       const found = new Array<StoredDocument | undefined>(keys.length).fill(undefined);
-      const { rows } = await this.#database.prepared<StoredRow & { n: number }>(
-        `store_get_${container}`,
-        getStatement(container),
-        keyArrays(keys),
-      );
-      for (const row of rows) found[row.n - 1] = documentOf(container, row);
+      const sql = this.#database;
+      const rows = await findByKey<StoredRow>(sql, this.#firstDays, container, keys, {
+        kept: async (values) => (await sql.prepared<never>("store_kept_get", KEPT_GET, values)).rows,
+        daily: async (daily, values) => (await sql.prepared<never>(`store_get_${daily}`, dailyGet(daily), values)).rows,
+      });
+      for (const [index, row] of rows) found[index] = documentOf(container, row);
       return found;
     });
   }
 
   range(
     container: Container,
-    { stream, part }: Partition,
+    partition: Partition,
     { afterId = "", toId, limit }: { readonly afterId?: string; readonly toId?: string; readonly limit: number },
     signal: AbortSignal,
   ): Promise<readonly StoredDocument[]> {
     return guarded(signal, async () => {
+      const { stream, part } = partition;
+      const days = isDaily(container) ? await this.#firstDays.of(this.#database, container, [partition]) : undefined;
       const { rows } = await this.#database.prepared<StoredRow>(
         `store_range_${container}_${whole(limit)}`,
         rangeStatement(container, whole(limit)),
-        [stream, part, afterId, toId ?? null],
+        [stream, part, afterId, toId ?? null, days?.get(keyOfPart(partition)) ?? NO_DAY],
       );
       return rows.map((row) => documentOf(container, row));
     });
