@@ -1,4 +1,3 @@
-import type { Logger } from "pino";
 import type { Clock } from "../../../edge/kernel/clock.ts";
 import { EdgeError } from "../../../edge/kernel/errors.ts";
 import { type Database, type Sql, sqlStateOf } from "../../database/database.ts";
@@ -22,18 +21,10 @@ import { Days, dayOf } from "./days.ts";
 import { findByKey } from "./document-keys.ts";
 import { BUCKET_LOCK_CLASS, bucketOfRange, continuationOf, lockOf, positionOf, rangesOf } from "./feed-buckets.ts";
 import { FirstDays, keyOfPart, NO_DAY } from "./first-days.ts";
+import { StoreKeeper, type StoreKeeperOptions } from "./store-keeper.ts";
 import { documentOf, type StoredRow } from "./stored-row.ts";
 import { dailyGet, feedStatement, isDaily, KEPT_GET, rangeStatement } from "./tables.ts";
 
-export interface PostgresEventStoreOptions {
-  readonly database: Database;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Days that telemetry is kept at least. */
-  readonly telemetryDays?: number;
-}
-
-const TELEMETRY_DAYS = 30;
 /** One transaction of the database takes so much at most; the others wait for it. */
 const WORK_OPERATIONS_MAX = 4_000;
 const WORK_BYTES_MAX = 16 * 2 ** 20;
@@ -42,7 +33,8 @@ const PAGE_BYTES_MAX = 16 * 2 ** 20;
 const NO_PARTITION = "23514";
 const NO_CHARGES: StoreCharges = { writeUnits: 0, readUnits: 0, feedUnits: 0, throttled: 0 };
 
-export function createPostgresEventStore(options: PostgresEventStoreOptions): EventStore {
+/** The days to come are made and those that are over dropped by ensure(), and by a StoreKeeper that runs beside. */
+export function createPostgresEventStore(options: StoreKeeperOptions): EventStore {
   return new PostgresEventStore(options);
 }
 
@@ -50,26 +42,22 @@ class PostgresEventStore implements EventStore {
   readonly name = "PostgreSQL";
   readonly #database: Database;
   readonly #clock: Clock;
-  readonly #logger: Logger;
-  readonly #telemetryDays: number;
+  readonly #keeper: StoreKeeper;
   readonly #days: Days;
   readonly #firstDays = new FirstDays();
   #hasCitus: boolean | undefined;
 
-  constructor({ database, clock, logger, telemetryDays = TELEMETRY_DAYS }: PostgresEventStoreOptions) {
-    this.#database = database;
-    this.#clock = clock;
-    this.#logger = logger;
-    this.#telemetryDays = telemetryDays;
-    this.#days = new Days(database);
+  constructor(options: StoreKeeperOptions) {
+    this.#database = options.database;
+    this.#clock = options.clock;
+    this.#keeper = new StoreKeeper(options);
+    this.#days = new Days(options.database);
   }
 
   ensure(signal: AbortSignal): Promise<void> {
     return guarded(signal, async () => {
       await migrate(this.#database);
-      await this.#days.makeAhead(this.#clock.nowMs());
-      const dropped = await this.#days.dropExpired(this.#clock.nowMs(), this.#telemetryDays);
-      if (dropped.length > 0) this.#logger.info({ partitions: dropped }, "days of telemetry are over");
+      await this.#keeper.keep();
     });
   }
 
