@@ -22,6 +22,8 @@ export interface DecodedColumn {
   readonly statusCodes: Uint32Array;
   /** NaN where the value is no number; a bigint as the nearest number. */
   readonly numbers: Float64Array;
+  /** All values are plain numbers: `numbers` is all that there is to know of them. */
+  readonly isNumeric: boolean;
   /** The values themselves. */
   values(): readonly SampleValue[];
   /** Index in the block of the event that each sample is of. */
@@ -91,6 +93,7 @@ export class LazyBlock implements DecodedBlock {
       sourceMs,
       statusCodes,
       numbers: values.numbers,
+      isNumeric: values.others === null,
       values: () => Array.from(values.numbers, (_, i) => valueAt(values, i)),
       eventIndex: isPlain ? eventOf : eventOf.map((t) => telemetry[t] as number),
     };

@@ -94,6 +94,7 @@ export class BundleRun implements DecodedBlock {
       sourceMs: column.sourceMs.subarray(from, to),
       statusCodes: column.statusCodes.subarray(from, to),
       numbers: column.numbers.subarray(from, to),
+      isNumeric: column.isNumeric,
       values: () => column.values().slice(from, to),
       eventIndex: column.eventIndex.subarray(from, to).map((index) => index - this.#place.firstEvent),
     };
