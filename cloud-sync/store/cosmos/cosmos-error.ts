@@ -79,9 +79,9 @@ function isForeignToken(error: unknown): boolean {
  */
 function isOfTheLine(error: unknown): boolean {
   if (error instanceof ErrorResponse) return true;
-  if (error instanceof TypeError && error.message.includes("reading 'message'")) return true;
   for (let at = error; at instanceof Error; at = at.cause) {
     const { code } = at as { code?: unknown };
+    if (at instanceof TypeError && at.message.includes("reading 'message'")) return true;
     if (at instanceof TimeoutError || at.name === "AbortError" || at instanceof SyntaxError) return true;
     if (typeof code === "string" && CODES_OF_A_LINE.test(code)) return true;
   }
