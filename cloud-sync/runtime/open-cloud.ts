@@ -58,11 +58,9 @@ export async function openCloud(config: CloudConfig, options: OpenCloudOptions):
   return { database, store, server, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
-async function openStore(
-  config: CloudConfig,
-  _database: Database,
-  _clock: Clock,
-  _logger: Logger,
-): Promise<EventStore> {
-  throw new EdgeError("STORE_REFUSED", `no event store of kind ${config.store.kind} is built in`);
+async function openStore(config: CloudConfig, database: Database, clock: Clock, logger: Logger): Promise<EventStore> {
+  const { store } = config;
+  if (store.kind === "cosmos") throw new EdgeError("STORE_REFUSED", "no event store of kind cosmos is built in");
+  const { createPostgresEventStore } = await import("../store/postgres/postgres-event-store.ts");
+  return createPostgresEventStore({ database, telemetryDays: store.telemetryDays, clock, logger });
 }
