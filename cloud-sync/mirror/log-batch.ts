@@ -54,7 +54,9 @@ export class LogBatches {
     const at = from?.epoch === epoch && from.whole <= head ? from : beginningOf(epoch);
     const blocks = this.#log.readBlocks(at.blocks, { limitBytes: BLOCKS_BYTES });
     if (blocks.length === 0) return this.#tail({ ...at, whole: at.blocks });
-    return this.#rare(at, head, blocks.at(-1)?.lastOffset ?? 0) ?? this.#blocks(at, blocks);
+    const rare = this.#rare(at, head, blocks.at(-1)?.lastOffset ?? 0);
+    if (rare !== undefined && rare.arrivals.length + rare.refusals.length > 0) return rare;
+    return this.#blocks(rare?.behind ?? at, blocks);
   }
 
   #tail(at: LogPosition): LogBatch {
