@@ -32,7 +32,7 @@ const DAYS_MAX = 90;
 const BODY_BYTES_MAX = 1_048_576;
 const PROPERTIES_CHARACTERS_MAX = 65_536;
 /** For what stands beside the body. */
-const ROW_BYTES = 512;
+export const ROW_BYTES = 512;
 const DROP_ROWS = 1_000;
 
 const INSERT = `
