@@ -27,6 +27,8 @@ export interface EmbeddedPostgresOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Of another version of PostgreSQL than the installed one. */
   readonly packageFolder?: string;
+  /** A server that runs already is used and left running: for a short command beside the process that owns it. */
+  readonly guest?: boolean;
   readonly logger: Logger;
 }
 
@@ -50,6 +52,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   if (!existsSync(join(data, "PG_VERSION"))) await initialise(folder, data, binaries, user);
   const password = readFileSync(join(folder, "password"), "utf8").trim();
   const left = await leftRunning(data, password);
+  if (left !== undefined && options.guest) return new Server(left.port, password, left.pid, async () => undefined);
   if (left !== undefined) {
     options.logger.warn({ pid: left.pid }, "the database server of an ended process still runs: it is taken over");
     return new Server(left.port, password, left.pid, () => stopProcess(left.pid));

@@ -1,0 +1,43 @@
+import type { FastifyError, FastifyInstance } from "fastify";
+import { EdgeError } from "../../../edge/kernel/errors.ts";
+import { Failure, failureBody } from "./failure.ts";
+
+const URL_SHOWN_MAX = 200;
+const RETRY_AFTER_S = "5";
+
+/** Every failure of this scope has one shape: {error, message, hint}. `documentation` is where its addresses are described. */
+export function addFailures(app: FastifyInstance, documentation: string): void {
+  app.setErrorHandler((error: FastifyError | Failure | EdgeError, request, reply) => {
+    const failure = failureOf(error, documentation);
+    if (failure.statusCode >= 500)
+      request.log.error({ err: error, url: request.url.slice(0, URL_SHOWN_MAX) }, "request failed");
+    return reply
+      .code(failure.statusCode)
+      .headers(failure.headers)
+      .send({ ...failureBody(failure), ...failure.details });
+  });
+  app.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({
+      error: "NOT_FOUND",
+      message: `nothing at ${request.url.slice(0, URL_SHOWN_MAX)}`,
+      hint: `What there is: ${documentation}`,
+    }),
+  );
+}
+
+/** What of an error is told to who asked: faults of ours are logged, not told. */
+export function failureOf(error: FastifyError | Failure | EdgeError, documentation: string): Failure {
+  if (error instanceof Failure) return error;
+  if (error instanceof EdgeError) {
+    if (error.retry === "never") return new Failure(500, "FAILED", "the service could not answer this");
+    return new Failure(503, error.code, "what the service stands on does not answer now", {
+      hint: "Try again in a few seconds.",
+      headers: { "retry-after": RETRY_AFTER_S },
+    });
+  }
+  if (error.validation !== undefined)
+    return new Failure(400, "REQUEST_INVALID", error.message, { hint: `See ${documentation}` });
+  const status = error.statusCode ?? 500;
+  if (status < 500) return new Failure(status, error.code ?? "REFUSED", error.message);
+  return new Failure(status, "FAILED", "the service could not answer this");
+}
