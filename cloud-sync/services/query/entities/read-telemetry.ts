@@ -41,7 +41,8 @@ export async function readTelemetry(sql: Sql, query: TelemetryQuery): Promise<Pa
     .add("event_at >= ?", instant(fromMs))
     .add("event_at < ?", instant(toMs));
   const page = await readPage<Row>(sql, {
-    select: "machine_id, id, factory_id, entity_type, entity_id, event_type, event_data, event_at, epoch, seq, caused_by",
+    select:
+      "machine_id, id, factory_id, entity_type, entity_id, event_type, event_data, event_at, epoch, seq, caused_by",
     from: "model.entity_event",
     conditions,
     order: timeOrder(order, "event_at", "id"),

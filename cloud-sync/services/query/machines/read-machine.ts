@@ -1,5 +1,5 @@
 import type { Sql } from "../../../database/database.ts";
-import { Refusal } from "../refusal.ts";
+import { unknownThing } from "../refusals.ts";
 import { machineView, SUMMARY, SUMMARY_FROM, type SummaryRow } from "./read-machines.ts";
 import type { MachineDetail, SignalView } from "./schema.ts";
 
@@ -17,7 +17,7 @@ interface MachineRow extends SummaryRow {
   readonly received_ms: readonly (number | null)[];
 }
 
-/** A machine with the newest value of every signal. @throws Refusal 404 */
+/** A machine with the newest value of every signal. @throws Failure 404 */
 export async function readMachine(sql: Sql, machineId: string, nowMs: number): Promise<MachineDetail> {
   const [{ rows }, sets] = await Promise.all([
     sql.prepared<MachineRow>(
@@ -35,7 +35,7 @@ export async function readMachine(sql: Sql, machineId: string, nowMs: number): P
   ]);
   const [row] = rows;
   if (row === undefined)
-    throw new Refusal(404, "MACHINE_UNKNOWN", `no factory has sent anything of a machine "${machineId.slice(0, 200)}"`);
+    throw unknownThing("MACHINE_UNKNOWN", `no factory has sent anything of a machine "${machineId.slice(0, 200)}"`);
   // Between the two statements the machine may have got another set; sets only grow, so the newest one names all.
   const names = (sets.rows.find(({ set_no }) => set_no === row.set_no) ?? sets.rows[0])?.signals ?? [];
   return {
@@ -59,7 +59,7 @@ function signalViews(row: MachineRow, names: readonly string[]): SignalView[] {
       unit: textOf(about?.unit) ?? "",
       type: textOf(about?.type),
       intervalMs: timeOf(about?.intervalMs),
-      value: valueOf(row.texts[index] ?? null, row.numbers[index] ?? null),
+      value: newestValue(row.texts[index] ?? null, row.numbers[index] ?? null),
       statusCode: timeOf(row.status_codes[index] === null ? null : Number(row.status_codes[index])),
       sourceMs: timeOf(row.source_ms[index]),
       receivedMs: timeOf(row.received_ms[index]),
@@ -88,7 +88,7 @@ export function infoByName(info: unknown): Map<string, SignalAbout> {
 }
 
 /** What is no number travels as JSON; a damaged one is shown as it is. */
-function valueOf(text: string | null, number: number | null): unknown {
+function newestValue(text: string | null, number: number | null): unknown {
   if (text === null) return number === null || !Number.isFinite(number) ? null : number;
   try {
     return JSON.parse(text);

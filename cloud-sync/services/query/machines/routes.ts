@@ -22,7 +22,10 @@ export function machineRoutes({ sql, clock }: QueryContext): FastifyPluginAsyncT
             text: Type.Optional(
               Type.String({ minLength: 0, maxLength: TEXT_LENGTH_MAX, description: "part of id, name or type" }),
             ),
-            order: oneOf(["need", "freshness", "name"], { default: "need", description: "freshness: longest silent first" }),
+            order: oneOf(["need", "freshness", "name"], {
+              default: "need",
+              description: "freshness: longest silent first",
+            }),
             ...paging,
           }),
           response: { 200: MachinePage, ...failures },
@@ -33,7 +36,9 @@ export function machineRoutes({ sql, clock }: QueryContext): FastifyPluginAsyncT
     const response = { 200: MachineDetail, 404: Failure, ...failures };
     app.get(
       "/api/query/machine",
-      { schema: { summary: "A machine with its newest values", querystring: Query({ id: Id("machine id") }), response } },
+      {
+        schema: { summary: "A machine with its newest values", querystring: Query({ id: Id("machine id") }), response },
+      },
       (request) => readMachine(sql, request.query.id, clock.nowMs()),
     );
     app.get(

@@ -24,7 +24,8 @@ const summary = {
   typeName: Nullable(Type.String()),
   deviceId: Type.String({ description: "the box that sends it" }),
   state: Type.String({
-    description: "running, idle, setup, fault, offline; disconnected: its link is down; unknown: nothing says its state",
+    description:
+      "running, idle, setup, fault, offline; disconnected: its link is down; unknown: nothing says its state",
   }),
   stateMs: Nullable(Type.Integer({ description: "since when, UTC epoch ms" })),
   linkDetail: Nullable(Type.String()),

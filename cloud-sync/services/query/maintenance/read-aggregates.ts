@@ -54,7 +54,10 @@ export async function readAggregates(sql: Sql, query: AggregatesQuery): Promise<
      WHERE window_hours = ${conditions.parameter(windowHours)}${narrow("window_at >= ?", instant(fromMs))}${narrow("window_at < ?", instant(toMs))}${narrow("factory_id = ?", factory)}${narrow("machine_id = ?", machine)}${narrow("requirement = ?", requirement)}
      ${columns.length === 0 ? "HAVING count(*) > 0" : `GROUP BY ${columns.join(", ")}`}) g`;
   const order: Order = {
-    keys: groups.length === 0 ? [{ sql: "first_at", type: "timestamptz" }] : groups.map(({ column, type }) => ({ sql: column, type })),
+    keys:
+      groups.length === 0
+        ? [{ sql: "first_at", type: "timestamptz" }]
+        : groups.map(({ column, type }) => ({ sql: column, type })),
     direction: "DESC",
   };
   const page = await readPage<Row>(sql, {

@@ -1,6 +1,6 @@
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
 import type { QueryContext } from "../query-context.ts";
-import { invalid } from "../refusal.ts";
+import { invalid } from "../refusals.ts";
 import { failures, Id, oneOf, paging, Query, span, where } from "../schemas.ts";
 import { readAggregates } from "./read-aggregates.ts";
 import { AggregatePage, GROUPS } from "./schema.ts";
@@ -39,7 +39,12 @@ export function maintenanceRoutes({ sql, clock }: QueryContext): FastifyPluginAs
         if (fromMs >= toMs) throw invalid("fromMs must be before toMs");
         if (toMs - fromMs > DAYS_MAX[windowHours] * DAY_MS + windowHours * 3_600_000)
           throw invalid(`windows of ${windowHours} h are read for ${DAYS_MAX[windowHours]} days at most`);
-        return readAggregates(sql, { ...request.query, fromMs, toMs, asked: [request.query.fromMs, request.query.toMs] });
+        return readAggregates(sql, {
+          ...request.query,
+          fromMs,
+          toMs,
+          asked: [request.query.fromMs, request.query.toMs],
+        });
       },
     );
   };

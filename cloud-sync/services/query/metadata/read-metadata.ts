@@ -2,7 +2,7 @@ import type { Sql } from "../../../database/database.ts";
 import type { MetadataKind } from "../../../store/metadata-document.ts";
 import { Conditions, containing } from "../paging/conditions.ts";
 import { type Order, type Page, readPage } from "../paging/page.ts";
-import { Refusal } from "../refusal.ts";
+import { unknownThing } from "../refusals.ts";
 import type { MetadataEventView, MetadataView } from "./schema.ts";
 
 export interface MetadataQuery {
@@ -72,11 +72,14 @@ export async function readMetadata(sql: Sql, query: MetadataQuery): Promise<Page
   return { rows: page.rows.map(view), nextCursor: page.nextCursor };
 }
 
-/** @throws Refusal 404 */
+/** @throws Failure 404 */
 export async function readEntity(sql: Sql, kind: MetadataKind, id: string): Promise<MetadataView> {
-  const { rows } = await sql.query<Row>(`SELECT ${COLUMNS} FROM model.metadata WHERE kind = $1 AND id = $2`, [kind, id]);
+  const { rows } = await sql.query<Row>(`SELECT ${COLUMNS} FROM model.metadata WHERE kind = $1 AND id = $2`, [
+    kind,
+    id,
+  ]);
   const [row] = rows;
-  if (row === undefined) throw new Refusal(404, "ENTITY_UNKNOWN", `there is no ${kind} "${id.slice(0, 200)}"`);
+  if (row === undefined) throw unknownThing("ENTITY_UNKNOWN", `there is no ${kind} "${id.slice(0, 200)}"`);
   return view(row);
 }
 
@@ -88,16 +91,22 @@ export interface HistoryQuery {
 }
 
 /** What was done to one entity and by whom, the newest first. */
-export async function readHistory(sql: Sql, { kind, id, limit, cursor }: HistoryQuery): Promise<Page<MetadataEventView>> {
-  const page = await readPage<{ version: number; event_type: string; author: string; event_at: Date; data: unknown }>(sql, {
-    select: "version, event_type, author, event_at, data",
-    from: "model.metadata_event",
-    conditions: new Conditions().add("kind = ?", kind).add("id = ?", id),
-    order: { keys: [{ sql: "version", type: "bigint" }], direction: "DESC" },
-    limit,
-    cursor,
-    question: ["history", kind, id],
-  });
+export async function readHistory(
+  sql: Sql,
+  { kind, id, limit, cursor }: HistoryQuery,
+): Promise<Page<MetadataEventView>> {
+  const page = await readPage<{ version: number; event_type: string; author: string; event_at: Date; data: unknown }>(
+    sql,
+    {
+      select: "version, event_type, author, event_at, data",
+      from: "model.metadata_event",
+      conditions: new Conditions().add("kind = ?", kind).add("id = ?", id),
+      order: { keys: [{ sql: "version", type: "bigint" }], direction: "DESC" },
+      limit,
+      cursor,
+      question: ["history", kind, id],
+    },
+  );
   const rows = page.rows.map((row) => ({
     version: row.version,
     eventType: row.event_type,

@@ -18,7 +18,9 @@ export function metadataRoutes({ sql }: QueryContext): FastifyPluginAsyncTypebox
           querystring: Query({
             kind: Type.Optional(Type.Array(oneOf(METADATA_KINDS), { maxItems: METADATA_KINDS.length })),
             ...where,
-            text: Type.Optional(Type.String({ minLength: 0, maxLength: TEXT_LENGTH_MAX, description: "anywhere in it" })),
+            text: Type.Optional(
+              Type.String({ minLength: 0, maxLength: TEXT_LENGTH_MAX, description: "anywhere in it" }),
+            ),
             deleted: oneOf(["no", "yes", "both"], { default: "no" }),
             order: oneOf(["id", "newest"], { default: "id" }),
             ...paging,

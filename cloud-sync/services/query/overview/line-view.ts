@@ -31,9 +31,7 @@ export function lineView(row: LineRow): LineView {
     lagSeconds: numberOf(backlog.lagSeconds),
     drainSeconds: numberOf(reported.timeToDrainSeconds),
     lastError:
-      code === null
-        ? null
-        : { code, message: textOf(error.message) ?? "", atMs: Number.isNaN(atMs) ? null : atMs },
+      code === null ? null : { code, message: textOf(error.message) ?? "", atMs: Number.isNaN(atMs) ? null : atMs },
   };
 }
 

@@ -20,7 +20,7 @@ export function overviewRoutes(context: QueryContext): FastifyPluginAsyncTypebox
       async (request, reply) => {
         const { overview, etag } = await cache.get();
         reply.headers({ etag, "cache-control": "private, no-cache" });
-        if (request.headers["if-none-match"] === etag) return reply.code(304).send();
+        if (request.headers["if-none-match"] === etag) return reply.code(304).send(null);
         return overview;
       },
     );

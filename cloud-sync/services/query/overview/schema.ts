@@ -34,7 +34,8 @@ export const FactoryView = Type.Object({
   machines: Type.Object({
     total: Count,
     byState: Type.Record(Type.String(), Count, {
-      description: "running, idle, setup, fault, offline; disconnected: its link is down; unknown: nothing says its state",
+      description:
+        "running, idle, setup, fault, offline; disconnected: its link is down; unknown: nothing says its state",
     }),
     silent: Type.Integer({ description: "of these, without an event for ten minutes" }),
   }),

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { invalid } from "../refusal.ts";
+import { invalid } from "../refusals.ts";
 
 /**
  * Where a page ended: the sort keys of its last row, and a mark of the question, so that a cursor is not taken for another one's.
@@ -9,7 +9,7 @@ export function encodeCursor(question: unknown, keys: readonly string[]): string
   return Buffer.from(JSON.stringify([markOf(question), ...keys])).toString("base64url");
 }
 
-/** @throws Refusal when it is damaged or belongs to another question */
+/** @throws Failure 400 when it is damaged or belongs to another question */
 export function decodeCursor(question: unknown, cursor: string, keys: number): string[] {
   let parts: unknown;
   try {

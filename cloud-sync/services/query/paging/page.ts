@@ -29,7 +29,7 @@ export interface Page<Row> {
 /**
  * Reads one page behind the cursor: by the sort keys of the last row (keyset), never by a count of rows to skip. So what is added
  * meanwhile neither repeats nor hides a row that was there before.
- * @throws Refusal for a cursor that is none
+ * @throws Failure 400 for a cursor that is none
  */
 export async function readPage<Row extends QueryResultRow>(sql: Sql, query: PageQuery): Promise<Page<Row>> {
   const { select, from, conditions, order, limit, cursor, question } = query;

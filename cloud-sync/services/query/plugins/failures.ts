@@ -1,48 +1,41 @@
 import type { FastifyError, FastifyInstance } from "fastify";
-import { EdgeError } from "../../../../edge/kernel/errors.ts";
+import type { EdgeError } from "../../../../edge/kernel/errors.ts";
 import { sqlStateOf } from "../../../database/database.ts";
-import { Refusal } from "../refusal.ts";
+import { Failure, failureBody } from "../../http/failure.ts";
+import { failureOf } from "../../http/failures.ts";
+import { invalid } from "../refusals.ts";
 
+const DOCUMENTATION = "/api/query/openapi.json";
 /** Of PostgreSQL: the statement ran into its timeout. */
 const CANCELLED = "57014";
-/** Class of values that are none: a cursor that somebody has made up, a time out of range. */
+/** Class of values that are none: of a cursor that somebody has made up, for example. */
 const DATA_EXCEPTION = /^22/;
+const URL_SHOWN_MAX = 200;
 
-interface Failure {
-  readonly status: number;
-  readonly body: { readonly error: string; readonly message: string; readonly hint: string | null };
-}
-
-/** Every failure has one shape: a code, what happened, what to do. */
-export function addFailures(app: FastifyInstance): void {
-  app.setErrorHandler((error: FastifyError, request, reply) => {
-    const { status, body } = failureOf(error);
-    if (status === 500) request.log.error({ err: error, url: request.url.slice(0, 500) }, "request failed");
-    return reply.code(status).send(body);
+/** As for every service, and what the database says of a question. */
+export function addQueryFailures(app: FastifyInstance): void {
+  app.setErrorHandler((error: FastifyError | Failure | EdgeError, request, reply) => {
+    const failure = ofDatabase(error) ?? failureOf(error, DOCUMENTATION);
+    if (failure.statusCode >= 500 && failure.code !== "BUSY")
+      request.log.error({ err: error, url: request.url.slice(0, URL_SHOWN_MAX) }, "request failed");
+    return reply.code(failure.statusCode).headers(failure.headers).send(failureBody(failure));
   });
   app.setNotFoundHandler((request, reply) =>
     reply.code(404).send({
       error: "NOT_FOUND",
-      message: `nothing at ${request.url.slice(0, 200)}`,
-      hint: "See /api/query/openapi.json for what there is.",
+      message: `nothing at ${request.url.slice(0, URL_SHOWN_MAX)}`,
+      hint: `What there is: ${DOCUMENTATION}`,
     }),
   );
 }
 
-function failureOf(error: FastifyError): Failure {
-  if (error instanceof Refusal) return failure(error.status, error.code, error.message, error.hint);
+function ofDatabase(error: unknown): Failure | undefined {
   const state = sqlStateOf(error);
   if (state === CANCELLED)
-    return failure(503, "TOO_SLOW", "the database needs too long for this", "Ask for a shorter span or fewer machines.");
+    return new Failure(503, "TOO_SLOW", "the database needs too long for this", {
+      hint: "Ask for a shorter span, or for one factory or machine.",
+    });
   if (state !== undefined && DATA_EXCEPTION.test(state))
-    return failure(400, "REQUEST_INVALID", "a value of the request is none that the database knows", null);
-  if (error instanceof EdgeError && error.code === "DATABASE_UNAVAILABLE")
-    return failure(503, "DATABASE_UNAVAILABLE", "the database does not answer", error.hint ?? null);
-  if (error.statusCode !== undefined && error.statusCode < 500)
-    return failure(error.statusCode, error.code ?? "REQUEST_INVALID", error.message, null);
-  return failure(500, "FAILED", "the query service could not answer this", "Its log says why.");
-}
-
-function failure(status: number, error: string, message: string, hint: string | null): Failure {
-  return { status, body: { error, message, hint } };
+    return invalid("a value of the request is none that the database knows");
+  return undefined;
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifySchemaCompiler } from "fastify";
 import type { TSchema } from "typebox";
 import { Errors } from "typebox/value";
-import { invalid } from "../refusal.ts";
+import { invalid } from "../refusals.ts";
 
 interface Plain {
   readonly type?: string;
@@ -22,7 +22,7 @@ type Values = Record<string, unknown>;
  * Requests are checked here rather than by the server's own validator, whose settings are another service's: unknown parameters are
  * refused, a single value stands for a list of one, and what is wrong is told in one sentence. Answers are written as they are.
  */
-export function addValidation(app: FastifyInstance): void {
+export function addQueryValidation(app: FastifyInstance): void {
   const compiler: FastifySchemaCompiler<TSchema> = ({ schema }) => {
     const plain = schema as Plain;
     return (given: unknown) => {

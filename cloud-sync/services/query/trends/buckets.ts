@@ -52,7 +52,11 @@ export interface Points {
  * @param rollup of readings that are here, each step at most once
  * @param thinned of readings that had to make room at the box, each step at most once
  */
-export function bucketed({ bucketMs }: Bucketing, rollup: readonly RollupPoint[], thinned: readonly RollupPoint[]): Points {
+export function bucketed(
+  { bucketMs }: Bucketing,
+  rollup: readonly RollupPoint[],
+  thinned: readonly RollupPoint[],
+): Points {
   const steps = new Map(rollup.map((point) => [point.timeMs, { point, isThinned: false }]));
   for (const point of thinned) {
     const here = steps.get(point.timeMs);

@@ -34,10 +34,17 @@ export async function readTrend(sql: Sql, keys: readonly SeriesKey[], fromMs: nu
   return { fromMs, toMs, bucketMs: bucketing.bucketMs, source: bucketing.source, series };
 }
 
-async function readSeries(sql: Sql, { machineId, signal }: SeriesKey, bucketing: Bucketing, toMs: number): Promise<TrendSeries> {
+async function readSeries(
+  sql: Sql,
+  { machineId, signal }: SeriesKey,
+  bucketing: Bucketing,
+  toMs: number,
+): Promise<TrendSeries> {
   const { source, firstMs } = bucketing;
   const [table, time, stepMs] =
-    source === "minutes" ? (["rollup_1m", "minute_at", MINUTE_MS] as const) : (["rollup_1h", "hour_at", HOUR_MS] as const);
+    source === "minutes"
+      ? (["rollup_1m", "minute_at", MINUTE_MS] as const)
+      : (["rollup_1h", "hour_at", HOUR_MS] as const);
   const span = [machineId, signal, new Date(firstMs), new Date(toMs)];
   const [rollup, thinned, about] = await Promise.all([
     sql.prepared<RollupRow>(
@@ -78,11 +85,11 @@ async function readSeries(sql: Sql, { machineId, signal }: SeriesKey, bucketing:
 function pointOf(row: Omit<RollupRow, "bad">): RollupPoint[] {
   const { at, count, minimum, maximum, sum } = row;
   // A reading that is not finite has no place on a chart, and neither has a signal that its machine did not have then.
-  if (!(count > 0) || !isFinite(minimum) || !isFinite(maximum) || !isFinite(sum)) return [];
+  if (!(count > 0) || !isNumber(minimum) || !isNumber(maximum) || !isNumber(sum)) return [];
   return [{ timeMs: at.getTime(), count, minimum, maximum, sum }];
 }
 
-function isFinite(value: number | null): value is number {
+function isNumber(value: number | null): value is number {
   return value !== null && Number.isFinite(value);
 }
 

@@ -7,7 +7,9 @@ export const TrendSeries = Type.Object({
   title: Type.String(),
   unit: Type.String(),
   known: Type.Boolean({ description: "false: no factory has sent this signal of this machine" }),
-  timesMs: Type.Array(Type.Number(), { description: "begin of each bucket that has readings, UTC epoch ms, ascending" }),
+  timesMs: Type.Array(Type.Number(), {
+    description: "begin of each bucket that has readings, UTC epoch ms, ascending",
+  }),
   means: Type.Array(Type.Number()),
   minima: Type.Array(Type.Number()),
   maxima: Type.Array(Type.Number()),

@@ -1,0 +1,75 @@
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyPluginAsync, LogController } from "fastify";
+import type { Logger } from "pino";
+import type { Clock } from "../../../edge/kernel/clock.ts";
+import type { Database } from "../../database/database.ts";
+import type { EventStore } from "../../store/event-store.ts";
+import type { Access } from "../access/access.ts";
+import { entityRoutes } from "./entities/routes.ts";
+import { ledgerRoutes } from "./ledger/routes.ts";
+import { machineRoutes } from "./machines/routes.ts";
+import { maintenanceRoutes } from "./maintenance/routes.ts";
+import { metadataRoutes } from "./metadata/routes.ts";
+import { overviewRoutes } from "./overview/routes.ts";
+import { addQueryFailures } from "./plugins/failures.ts";
+import { addOpenapi } from "./plugins/openapi.ts";
+import { addQueryValidation } from "./plugins/validation.ts";
+import type { QueryContext } from "./query-context.ts";
+import { openReads } from "./reads.ts";
+import { reportRoutes } from "./reports/routes.ts";
+import { trendRoutes } from "./trends/routes.ts";
+
+export interface QueryOptions {
+  /** Whose address is read from, over connections of the service's own. */
+  readonly database: Pick<Database, "url">;
+  /** Not read yet: every answer stands in the read models. */
+  readonly store?: EventStore;
+  readonly access: Access;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Longest path parameter: a machine id of 512 characters of four bytes, percent-encoded. */
+const PARAM_LENGTH_MAX = 512 * 4 * 3;
+
+/** All reads of the office, below /api/query, for whoever may look. To be registered in any Fastify server. */
+export function queryRoutes({ database, access, clock }: QueryOptions): FastifyPluginAsync {
+  return async (scope) => {
+    const sql = openReads(database.url);
+    scope.addHook("onClose", () => sql[Symbol.asyncDispose]());
+    addQueryFailures(scope);
+    addQueryValidation(scope);
+    await addOpenapi(scope);
+    const context: QueryContext = { sql, clock };
+    await scope.register(async (guarded) => {
+      guarded.addHook("preHandler", access.require("viewer"));
+      for (const routes of [
+        overviewRoutes,
+        machineRoutes,
+        entityRoutes,
+        maintenanceRoutes,
+        metadataRoutes,
+        ledgerRoutes,
+        trendRoutes,
+        reportRoutes,
+      ])
+        await guarded.register(routes(context));
+    });
+  };
+}
+
+/** The query service as a server of its own, ready to listen or inject. */
+export function createQueryService(options: QueryOptions): FastifyInstance {
+  const app: FastifyInstance = Fastify({
+    loggerInstance: quiet(options.logger),
+    // One line a request would bury what matters; failures are logged by the error handler.
+    logController: new LogController({ disableRequestLogging: true }),
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
+  });
+  app.register(queryRoutes(options));
+  return app;
+}
+
+function quiet(logger: Logger): FastifyBaseLogger {
+  return logger.child({}, { level: logger.isLevelEnabled("warn") ? "warn" : logger.level }) as FastifyBaseLogger;
+}
