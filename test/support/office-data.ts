@@ -16,7 +16,6 @@ export interface OfficeDataOptions {
 }
 
 const CITIES = ["Redmond", "Leipzig", "Monterrey", "Pune", "Gdańsk", "Osaka", "Porto", "Lyon"];
-/** Longest name that a factory and a machine bear: pages must stand it. */
 const TYPES = ["mill", "lathe", "stamping press", "grinder"];
 
 export const factoryName = (index: number): string => (CITIES[index % CITIES.length] ?? "City").toLowerCase();
@@ -76,7 +75,7 @@ async function fillMachines(
             state, state_at, signal_info, set_no, numbers, texts, status_codes, source_ms, received_ms, seqs)
      SELECT id, split_part(id, '/', 1), 'box-' || split_part(id, '/', 1), 'type ' || n % 4, 'e1', 1000 + n, $2::timestamptz - n % 7 * interval '1 second', $2,
             CASE WHEN n % 53 = 0 THEN 'disconnected' ELSE 'connected' END, CASE WHEN n % 53 = 0 THEN '10.1.2.3 refuses connections' END,
-            CASE n % 10 WHEN 0 THEN 'idle' WHEN 1 THEN 'setup' ELSE CASE WHEN n % 61 = 0 THEN 'fault' ELSE 'running' END END, $2::timestamptz - interval '90 minutes',
+            CASE n % 10 WHEN 0 THEN 'idle' WHEN 1 THEN 'setup' ELSE CASE WHEN n % 59 = 0 THEN 'fault' ELSE 'running' END END, $2::timestamptz - interval '90 minutes',
             (SELECT jsonb_agg(jsonb_build_object('name', coalesce((ARRAY['electricityUtilization','machineTemperature','machinePressure'])[i], 's' || lpad((i - 1)::text, 3, '0')),
                     'title', coalesce((ARRAY['Electricity utilization','Temperature','Pressure'])[i], 'Signal ' || i), 'unit', coalesce((ARRAY['%','°C','psi'])[i], 'mm/s'), 'key', i <= 3, 'type', 'float64', 'intervalMs', 1000))
                FROM generate_series(1, $3::int) i),
@@ -90,9 +89,9 @@ async function fillMachines(
 async function fillMetadata(sql: Sql, names: readonly string[], ids: readonly string[], now: Date): Promise<void> {
   await sql.query(
     `INSERT INTO model.metadata (kind, id, factory_id, machine_id, etag, version, deleted, data, created_at, created_by, changed_at, changed_by)
-     SELECT 'factory', f, f, '', 'tag-' || f, 1, false, jsonb_build_object('name', initcap(f), 'location', jsonb_build_object('city', initcap(f), 'latitude', 47.6, 'longitude', -122.1), 'inServiceSince', '2004-04-01'), $2, 'administrator', $2, 'administrator'
-       FROM unnest($1::text[]) f`,
-    [names, now],
+     SELECT 'factory', f, f, '', 'tag-' || f, 1, false, jsonb_build_object('name', name, 'location', jsonb_build_object('city', name, 'latitude', 47.6, 'longitude', -122.1), 'inServiceSince', '2004-04-01'), $2, 'administrator', $2, 'administrator'
+       FROM unnest($1::text[], $3::text[]) AS u (f, name)`,
+    [names, now, names.map((_, index) => CITIES[index % CITIES.length])],
   );
   await sql.query(
     `INSERT INTO model.metadata (kind, id, factory_id, machine_id, etag, version, deleted, data, created_at, created_by, changed_at, changed_by)

@@ -41,7 +41,8 @@ export function queryRoutes({ database, access, clock }: QueryOptions): FastifyP
     await addOpenapi(scope);
     const context: QueryContext = { sql, clock };
     await scope.register(async (guarded) => {
-      guarded.addHook("preHandler", access.require("viewer"));
+      // Who is not known learns nothing, not even what a question has to look like.
+      guarded.addHook("preValidation", access.require("viewer"));
       for (const routes of [
         overviewRoutes,
         machineRoutes,

@@ -21,6 +21,7 @@ export const EntityEventView = Type.Object({
 });
 export type EntityEventView = Static<typeof EntityEventView>;
 export const EntityEventPage = PageOf(EntityEventView);
+export type EntityEventPage = Static<typeof EntityEventPage>;
 
 export const AnomalyView = Type.Object({
   ...common,
@@ -39,6 +40,7 @@ export const AnomalyView = Type.Object({
 });
 export type AnomalyView = Static<typeof AnomalyView>;
 export const AnomalyPage = PageOf(AnomalyView);
+export type AnomalyPage = Static<typeof AnomalyPage>;
 
 export const AlarmView = Type.Object({
   ...common,
@@ -55,6 +57,7 @@ export const AlarmView = Type.Object({
 });
 export type AlarmView = Static<typeof AlarmView>;
 export const AlarmPage = PageOf(AlarmView);
+export type AlarmPage = Static<typeof AlarmPage>;
 
 export const PredictionView = Type.Object({
   ...common,
@@ -73,3 +76,4 @@ export const PredictionView = Type.Object({
 });
 export type PredictionView = Static<typeof PredictionView>;
 export const PredictionPage = PageOf(PredictionView);
+export type PredictionPage = Static<typeof PredictionPage>;

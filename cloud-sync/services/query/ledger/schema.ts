@@ -34,6 +34,7 @@ export const LedgerStream = Type.Object({
 });
 export type LedgerStream = Static<typeof LedgerStream>;
 export const LedgerPage = PageOf(LedgerStream);
+export type LedgerPage = Static<typeof LedgerPage>;
 
 export const LedgerSums = Type.Object({
   factories: Type.Array(
@@ -48,3 +49,4 @@ export const LedgerSums = Type.Object({
     }),
   ),
 });
+export type LedgerSums = Static<typeof LedgerSums>;

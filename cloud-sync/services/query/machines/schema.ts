@@ -35,6 +35,7 @@ const summary = {
 export const MachineView = Type.Object(summary);
 export type MachineView = Static<typeof MachineView>;
 export const MachinePage = PageOf(MachineView);
+export type MachinePage = Static<typeof MachinePage>;
 
 export const SignalView = Type.Object({
   name: Type.String(),

@@ -17,3 +17,4 @@ export const AggregateView = Type.Object({
 });
 export type AggregateView = Static<typeof AggregateView>;
 export const AggregatePage = PageOf(AggregateView);
+export type AggregatePage = Static<typeof AggregatePage>;

@@ -17,6 +17,7 @@ export const MetadataView = Type.Object({
 });
 export type MetadataView = Static<typeof MetadataView>;
 export const MetadataPage = PageOf(MetadataView);
+export type MetadataPage = Static<typeof MetadataPage>;
 
 export const MetadataEventView = Type.Object({
   version: Type.Number(),
@@ -30,3 +31,4 @@ export const MetadataHistory = Type.Object({
   rows: Type.Array(MetadataEventView),
   nextCursor: Nullable(Type.String()),
 });
+export type MetadataHistory = Static<typeof MetadataHistory>;
