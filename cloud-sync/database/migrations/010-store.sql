@@ -59,3 +59,13 @@ CREATE TABLE store.document (
 ) WITH (fillfactor = 50);
 CREATE INDEX document_feed ON store.document (container, bucket, position) WHERE in_feed;
 SELECT app.distribute('store.document', 'stream', 'store.telemetry');
+
+-- The first day of each partition of a stream, so that its documents are not looked for in the days before: one that is not here has none.
+CREATE TABLE store.part (
+  container text COLLATE "C" NOT NULL,
+  stream    text COLLATE "C" NOT NULL,
+  part      text COLLATE "C" NOT NULL,
+  first_on  date NOT NULL,
+  PRIMARY KEY (stream, container, part)
+);
+SELECT app.distribute('store.part', 'stream', 'store.telemetry');

@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyInstance } from "fastify";
 import { EdgeError } from "../../../edge/kernel/errors.ts";
-import { Failure, failureBody } from "./failure.ts";
+import { Failure, type FailureBody, failureBody } from "./failure.ts";
 
 const URL_SHOWN_MAX = 200;
 const RETRY_AFTER_S = "5";
@@ -16,13 +16,15 @@ export function addFailures(app: FastifyInstance, documentation: string): void {
       .headers(failure.headers)
       .send({ ...failureBody(failure), ...failure.details });
   });
-  app.setNotFoundHandler((request, reply) =>
-    reply.code(404).send({
-      error: "NOT_FOUND",
-      message: `nothing at ${request.url.slice(0, URL_SHOWN_MAX)}`,
-      hint: `What there is: ${documentation}`,
-    }),
-  );
+}
+
+/** What a server that is this service alone says of other addresses. */
+export function addNotFound(app: FastifyInstance, documentation: string): void {
+  app.setNotFoundHandler((request, reply) => reply.code(404).send(notFound(request.url, documentation)));
+}
+
+export function notFound(url: string, documentation: string): FailureBody {
+  return { error: "NOT_FOUND", message: `nothing at ${url.slice(0, URL_SHOWN_MAX)}`, hint: `See ${documentation}` };
 }
 
 /** What of an error is told to who asked: faults of ours are logged, not told. */
@@ -35,6 +37,12 @@ export function failureOf(error: FastifyError | Failure | EdgeError, documentati
       headers: { "retry-after": RETRY_AFTER_S },
     });
   }
+  // A deadline of ours, or the end of the service.
+  if (error.name === "TimeoutError" || error.name === "AbortError")
+    return new Failure(503, "TOO_SLOW", "what the service stands on does not answer in time", {
+      hint: "Try again in a few seconds.",
+      headers: { "retry-after": RETRY_AFTER_S },
+    });
   if (error.validation !== undefined)
     return new Failure(400, "REQUEST_INVALID", error.message, { hint: `See ${documentation}` });
   const status = error.statusCode ?? 500;

@@ -1,6 +1,7 @@
 import { tooLargeIndex } from "../document-bytes.ts";
 import type { CommitResult, NewDocument, Operation, Partition, Transaction } from "../event-store.ts";
 import { idOf } from "./check-transaction.ts";
+import { keyOf } from "./document-keys.ts";
 
 /** A document as it stands in the database, without its contents. */
 export interface StandingRow {
@@ -27,10 +28,6 @@ interface Slot {
   after: Change["after"];
 }
 
-export function keyOf({ stream, part }: Partition, id: string): string {
-  return `${stream}\0${part}\0${id}`;
-}
-
 /**
  * Judges the transactions one after the other, each over what those before it have done.
  * @param standing by keyOf
@@ -43,7 +40,7 @@ export function judge(
 ): { results: CommitResult[]; changes: Change[] } {
   const slots = new Map<string, Slot>();
   const slotOf = (partition: Partition, id: string): Slot => {
-    const key = keyOf(partition, id);
+    const key = keyOf({ partition, id });
     let slot = slots.get(key);
     if (slot === undefined) {
       const before = standing.get(key);

@@ -1,4 +1,3 @@
-import type { Logger } from "pino";
 import type { Clock } from "../../../edge/kernel/clock.ts";
 import { EdgeError } from "../../../edge/kernel/errors.ts";
 import { type Database, type Sql, sqlStateOf } from "../../database/database.ts";
@@ -17,21 +16,15 @@ import type {
 } from "../event-store.ts";
 import { abortable } from "./abortable.ts";
 import { checkTransaction } from "./check-transaction.ts";
-import { commitWithin, keyArrays } from "./commit-work.ts";
+import { commitWithin } from "./commit-work.ts";
 import { Days, dayOf } from "./days.ts";
+import { findByKey } from "./document-keys.ts";
 import { BUCKET_LOCK_CLASS, bucketOfRange, continuationOf, lockOf, positionOf, rangesOf } from "./feed-buckets.ts";
+import { FirstDays, keyOfPart, NO_DAY } from "./first-days.ts";
+import { StoreKeeper, type StoreKeeperOptions } from "./store-keeper.ts";
 import { documentOf, type StoredRow } from "./stored-row.ts";
-import { feedStatement, getStatement, isDaily, rangeStatement } from "./tables.ts";
+import { dailyGet, feedStatement, isDaily, KEPT_GET, rangeStatement } from "./tables.ts";
 
-export interface PostgresEventStoreOptions {
-  readonly database: Database;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Days that telemetry is kept at least. */
-  readonly telemetryDays?: number;
-}
-
-const TELEMETRY_DAYS = 30;
 /** One transaction of the database takes so much at most; the others wait for it. */
 const WORK_OPERATIONS_MAX = 4_000;
 const WORK_BYTES_MAX = 16 * 2 ** 20;
@@ -40,7 +33,8 @@ const PAGE_BYTES_MAX = 16 * 2 ** 20;
 const NO_PARTITION = "23514";
 const NO_CHARGES: StoreCharges = { writeUnits: 0, readUnits: 0, feedUnits: 0, throttled: 0 };
 
-export function createPostgresEventStore(options: PostgresEventStoreOptions): EventStore {
+/** The days to come are made and those that are over dropped by ensure(), and by a StoreKeeper that runs beside. */
+export function createPostgresEventStore(options: StoreKeeperOptions): EventStore {
   return new PostgresEventStore(options);
 }
 
@@ -48,25 +42,22 @@ class PostgresEventStore implements EventStore {
   readonly name = "PostgreSQL";
   readonly #database: Database;
   readonly #clock: Clock;
-  readonly #logger: Logger;
-  readonly #telemetryDays: number;
+  readonly #keeper: StoreKeeper;
   readonly #days: Days;
+  readonly #firstDays = new FirstDays();
   #hasCitus: boolean | undefined;
 
-  constructor({ database, clock, logger, telemetryDays = TELEMETRY_DAYS }: PostgresEventStoreOptions) {
-    this.#database = database;
-    this.#clock = clock;
-    this.#logger = logger;
-    this.#telemetryDays = telemetryDays;
-    this.#days = new Days(database);
+  constructor(options: StoreKeeperOptions) {
+    this.#database = options.database;
+    this.#clock = options.clock;
+    this.#keeper = new StoreKeeper(options);
+    this.#days = new Days(options.database);
   }
 
   ensure(signal: AbortSignal): Promise<void> {
     return guarded(signal, async () => {
       await migrate(this.#database);
-      await this.#days.makeAhead(this.#clock.nowMs());
-      const dropped = await this.#days.dropExpired(this.#clock.nowMs(), this.#telemetryDays);
-      if (dropped.length > 0) this.#logger.info({ partitions: dropped }, "days of telemetry are over");
+      await this.#keeper.keep();
     });
   }
 
@@ -90,7 +81,10 @@ class PostgresEventStore implements EventStore {
       const day = dayOf(storedMs);
       if (isDaily(container)) await this.#days.ensure(container, day);
       try {
-        return await this.#database.transaction((sql) => commitWithin(sql, container, work, { storedMs, day, signal }));
+        const firstDays = this.#firstDays;
+        return await this.#database.transaction((sql) =>
+          commitWithin({ sql, container, transactions: work, storedMs, day, firstDays, signal }),
+        );
       } catch (error) {
         if (!isFirst || sqlStateOf(error) !== NO_PARTITION) throw error;
         this.#days.forget();
@@ -106,27 +100,29 @@ class PostgresEventStore implements EventStore {
     return guarded(signal, async () => {
       if (keys.length === 0) return [];
       const found = new Array<StoredDocument | undefined>(keys.length).fill(undefined);
-      const { rows } = await this.#database.prepared<StoredRow & { n: number }>(
-        `store_get_${container}`,
-        getStatement(container),
-        keyArrays(keys),
-      );
-      for (const row of rows) found[row.n - 1] = documentOf(container, row);
+      const sql = this.#database;
+      const rows = await findByKey<StoredRow>(sql, this.#firstDays, container, keys, {
+        kept: async (values) => (await sql.prepared<never>("store_kept_get", KEPT_GET, values)).rows,
+        daily: async (daily, values) => (await sql.prepared<never>(`store_get_${daily}`, dailyGet(daily), values)).rows,
+      });
+      for (const [index, row] of rows) found[index] = documentOf(container, row);
       return found;
     });
   }
 
   range(
     container: Container,
-    { stream, part }: Partition,
+    partition: Partition,
     { afterId = "", toId, limit }: { readonly afterId?: string; readonly toId?: string; readonly limit: number },
     signal: AbortSignal,
   ): Promise<readonly StoredDocument[]> {
     return guarded(signal, async () => {
+      const { stream, part } = partition;
+      const days = isDaily(container) ? await this.#firstDays.of(this.#database, container, [partition]) : undefined;
       const { rows } = await this.#database.prepared<StoredRow>(
         `store_range_${container}_${whole(limit)}`,
         rangeStatement(container, whole(limit)),
-        [stream, part, afterId, toId ?? null],
+        [stream, part, afterId, toId ?? null, days?.get(keyOfPart(partition)) ?? NO_DAY],
       );
       return rows.map((row) => documentOf(container, row));
     });
