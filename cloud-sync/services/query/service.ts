@@ -1,16 +1,19 @@
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyPluginAsync, LogController } from "fastify";
+import helmet from "@fastify/helmet";
+import type { FastifyInstance, FastifyPluginAsync } from "fastify";
 import type { Logger } from "pino";
 import type { Clock } from "../../../edge/kernel/clock.ts";
 import type { Database } from "../../database/database.ts";
 import type { EventStore } from "../../store/event-store.ts";
 import type { Access } from "../access/access.ts";
+import { addNotFound } from "../http/failures.ts";
+import { createServer } from "../http/server.ts";
 import { entityRoutes } from "./entities/routes.ts";
 import { ledgerRoutes } from "./ledger/routes.ts";
 import { machineRoutes } from "./machines/routes.ts";
 import { maintenanceRoutes } from "./maintenance/routes.ts";
 import { metadataRoutes } from "./metadata/routes.ts";
 import { overviewRoutes } from "./overview/routes.ts";
-import { addQueryFailures } from "./plugins/failures.ts";
+import { addQueryFailures, QUERY_DOCUMENTATION } from "./plugins/failures.ts";
 import { addOpenapi } from "./plugins/openapi.ts";
 import { addQueryValidation } from "./plugins/validation.ts";
 import type { QueryContext } from "./query-context.ts";
@@ -27,9 +30,6 @@ export interface QueryOptions {
   readonly clock: Clock;
   readonly logger: Logger;
 }
-
-/** Longest path parameter: a machine id of 512 characters of four bytes, percent-encoded. */
-const PARAM_LENGTH_MAX = 512 * 4 * 3;
 
 /** All reads of the office, below /api/query, for whoever may look. To be registered in any Fastify server. */
 export function queryRoutes({ database, access, clock }: QueryOptions): FastifyPluginAsync {
@@ -58,19 +58,22 @@ export function queryRoutes({ database, access, clock }: QueryOptions): FastifyP
   };
 }
 
-/** The query service as a server of its own, ready to listen or inject. */
-export function createQueryService(options: QueryOptions): FastifyInstance {
-  const app: FastifyInstance = Fastify({
-    loggerInstance: quiet(options.logger),
-    // One line a request would bury what matters; failures are logged by the error handler.
-    logController: new LogController({ disableRequestLogging: true }),
-    forceCloseConnections: true,
-    routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
-  });
-  app.register(queryRoutes(options));
-  return app;
+export interface QueryServiceOptions extends QueryOptions {
+  /** A proxy, or the office's server, stands before it and says who asks. */
+  readonly behindProxy?: boolean;
 }
 
-function quiet(logger: Logger): FastifyBaseLogger {
-  return logger.child({}, { level: logger.isLevelEnabled("warn") ? "warn" : logger.level }) as FastifyBaseLogger;
+/** The query service as a server of its own, ready to listen or inject. */
+export function createQueryService(options: QueryServiceOptions): FastifyInstance {
+  const { logger, behindProxy = false } = options;
+  const app = createServer({ logger, behindProxy, documentation: QUERY_DOCUMENTATION });
+  addQueryFailures(app);
+  addNotFound(app, QUERY_DOCUMENTATION);
+  app.register(helmet, {
+    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+    referrerPolicy: { policy: "no-referrer" },
+  });
+  app.register(queryRoutes(options));
+  app.get("/api/health", { schema: { hide: true } }, () => ({ status: "ok" }));
+  return app;
 }

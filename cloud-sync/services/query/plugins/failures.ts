@@ -5,7 +5,7 @@ import { Failure, failureBody } from "../../http/failure.ts";
 import { failureOf } from "../../http/failures.ts";
 import { invalid } from "../refusals.ts";
 
-const DOCUMENTATION = "/api/query/openapi.json";
+export const QUERY_DOCUMENTATION = "/api/query/openapi.json";
 /** Of PostgreSQL: the statement ran into its timeout. */
 const CANCELLED = "57014";
 /** Class of values that are none: of a cursor that somebody has made up, for example. */
@@ -15,18 +15,11 @@ const URL_SHOWN_MAX = 200;
 /** As for every service, and what the database says of a question. */
 export function addQueryFailures(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError | Failure | EdgeError, request, reply) => {
-    const failure = ofDatabase(error) ?? failureOf(error, DOCUMENTATION);
+    const failure = ofDatabase(error) ?? failureOf(error, QUERY_DOCUMENTATION);
     if (failure.statusCode >= 500 && failure.code !== "BUSY")
       request.log.error({ err: error, url: request.url.slice(0, URL_SHOWN_MAX) }, "request failed");
     return reply.code(failure.statusCode).headers(failure.headers).send(failureBody(failure));
   });
-  app.setNotFoundHandler((request, reply) =>
-    reply.code(404).send({
-      error: "NOT_FOUND",
-      message: `nothing at ${request.url.slice(0, URL_SHOWN_MAX)}`,
-      hint: `What there is: ${DOCUMENTATION}`,
-    }),
-  );
 }
 
 function ofDatabase(error: unknown): Failure | undefined {
