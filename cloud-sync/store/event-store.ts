@@ -9,6 +9,10 @@ export type Container = (typeof CONTAINERS)[number];
 
 /** Most that one document may take, body included, in every store (Cosmos DB: 2 MB an item, base64 and JSON around it). */
 export const DOCUMENT_BYTES_MAX = 1_400_000;
+/** Most that the documents of one transaction may take together (Cosmos DB: 2 MB a request). Both as document-bytes.ts counts. */
+export const TRANSACTION_BYTES_MAX = 1_450_000;
+/** Longest id of a document, in UTF-8 bytes (Cosmos DB: 1,023, of which what it forbids takes three each). */
+export const ID_BYTES_MAX = 300;
 /** Operations of one transaction (Cosmos DB: 100 a batch). */
 export const OPERATIONS_MAX = 100;
 
@@ -23,7 +27,7 @@ export interface Partition {
 
 /** What is written. */
 export interface NewDocument {
-  /** Unique within the partition. Documents of a partition are ordered by it, by UTF-8 bytes. */
+  /** Unique within the partition, not empty, ID_BYTES_MAX at most. Documents of a partition are ordered by it, by UTF-8 bytes. */
   readonly id: string;
   /** Tells readers what it is; lower-case word. */
   readonly kind: string;
@@ -51,6 +55,7 @@ export type Operation =
   | { readonly op: "replace"; readonly document: NewDocument; readonly etag: string }
   /** Whatever was there. */
   | { readonly op: "upsert"; readonly document: NewDocument }
+  /** With an etag as replace; without, it is done when the document is gone already. */
   | { readonly op: "remove"; readonly id: string; readonly etag?: string };
 
 /** All or nothing, in one partition; an id at most once; at most OPERATIONS_MAX operations. */
@@ -62,7 +67,10 @@ export interface Transaction {
 export type CommitResult =
   /** etags of the operations in their order; "" of a remove. */
   | { readonly status: "done"; readonly etags: readonly string[] }
-  /** exists, changed: as Operation says; index of the operation. too-large: a document over DOCUMENT_BYTES_MAX. Nothing was written. */
+  /**
+   * exists, changed: as Operation says; index of the operation. too-large: this document is over DOCUMENT_BYTES_MAX, or brings the
+   * transaction over TRANSACTION_BYTES_MAX. Nothing was written.
+   */
   | { readonly status: "exists" | "changed" | "too-large"; readonly index: number };
 
 /** Where a reader of the feed stands; opaque, made by the store. undefined: at the beginning. */

@@ -2,8 +2,8 @@ import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { Component } from "../kernel/component.ts";
 import { EdgeError, messageOf } from "../kernel/errors.ts";
+import { isLoopback } from "../kernel/hosts.ts";
 import { createDashboard, type DashboardOptions } from "./app.ts";
-import { isLoopback } from "./hosts.ts";
 
 /** Where the page's build puts it. */
 export const WEB_ROOT = fileURLToPath(new URL("web/dist", import.meta.url));

@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { compareLedgers } from "../../cloud-sync/contract/ledger.ts";
 import { CURSOR_BY_LANE } from "../../cloud-sync/uplink/ports.ts";
 import { createLogger } from "../../edge/kernel/logging.ts";
+import type { EventLog } from "../../edge/log/event-log.ts";
 import { HubConsumer } from "../support/hub-consumer.ts";
 import { HubProgram, portOf } from "../support/hub-program.ts";
 import { everyEvent } from "../support/log-checks.ts";
@@ -28,12 +29,27 @@ export interface SimulationResult {
   readonly kinds: ReadonlySet<string>;
 }
 
+/** Others who consume what the hub of a simulation has, from its beginning to after its faults. */
+export interface Beside {
+  readonly consumerGroups: readonly string[];
+  begin(hub: HubProgram): Promise<void>;
+  /** When the log's every event is at the hub. Gives what is wrong. */
+  end(hub: HubProgram, log: EventLog): Promise<readonly string[]>;
+}
+
 /**
  * A factory that writes, an uplink (the real module), a line, a hub (the real process) and an office that consumes, all
  * through faults drawn from one seed; then all is mended, and the accounts of both sides are compared.
  */
-export async function simulate(folder: string, seed: number, durationMs: number): Promise<SimulationResult> {
-  await using hub = await new HubProgram(join(folder, "hub"), [DEVICE]).start();
+export async function simulate(
+  folder: string,
+  seed: number,
+  durationMs: number,
+  beside?: Beside,
+): Promise<SimulationResult> {
+  const groups = (beside?.consumerGroups ?? []).flatMap((name) => ["--consumer-group", name]);
+  await using hub = await new HubProgram(join(folder, "hub"), [DEVICE], groups).start();
+  await beside?.begin(hub);
   await using line = await new TcpProxy(portOf(hub.addresses.mqtt)).listen();
   const office = new Office();
   await using consumer = new HubConsumer(hub.eventsConnection, (message) => office.accept(message)).start();
@@ -51,7 +67,7 @@ export async function simulate(folder: string, seed: number, durationMs: number)
   const isThere = (): boolean => writer.log.cursor(CURSOR_BY_LANE.telemetry) >= head && office.events >= head;
   const faults: string[] = [];
   await until("all events are at the office", isThere, DRAIN_MS_MAX).catch((error) => faults.push(String(error)));
-  faults.push(...faultsOfAccounts(writer, office));
+  faults.push(...faultsOfAccounts(writer, office), ...((await beside?.end(hub, writer.log)) ?? []));
   writer.log.close();
   if (consumer.errors > plan.length * 20)
     faults.push(`the consumer failed ${consumer.errors} times: ${consumer.lastError}`);

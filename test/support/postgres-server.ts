@@ -12,8 +12,18 @@ declare module "vitest" {
   }
 }
 
+/**
+ * A server of one's own in place of the throw-away one: postgres://…/postgres of a user who may create databases. Where it has Citus
+ * loaded, every database of the tests gets the extension, and with it distributed tables.
+ */
+const OWN_SERVER = process.env.TAILSTOCK_TEST_POSTGRES_URL;
+
 /** One PostgreSQL server for all test files of a run; what it holds is thrown away, so nothing waits for the disk. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  if (OWN_SERVER !== undefined) {
+    project.provide("postgresUrl", OWN_SERVER);
+    return async () => undefined;
+  }
   const folder = mkdtempSync(join(tmpdir(), "tailstock-postgres-"));
   // Root's tests run the server as somebody else, who must get in.
   chmodSync(folder, 0o755);

@@ -16,6 +16,7 @@ export async function testDatabase({ migrated = true }: { migrated?: boolean } =
   const address = new URL(inject("postgresUrl"));
   address.pathname = `/${name}`;
   const database = new Database({ url: address.href });
+  await distributeWhereCitusIs(database, address);
   if (migrated) await migrate(database);
   return {
     url: address.href,
@@ -25,6 +26,17 @@ export async function testDatabase({ migrated = true }: { migrated?: boolean } =
       await onServer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     },
   };
+}
+
+/** One node that is coordinator and worker alike. */
+async function distributeWhereCitusIs(database: Database, { hostname, port }: URL): Promise<void> {
+  const { rows } = await database.query<{ loaded: string }>(
+    "SELECT current_setting('shared_preload_libraries') AS loaded",
+  );
+  if (!rows[0]?.loaded.includes("citus")) return;
+  await database.query("CREATE EXTENSION citus");
+  await database.query("SELECT citus_set_coordinator_host($1, $2)", [hostname, Number(port)]);
+  await database.query("SELECT citus_set_node_property($1, $2, 'shouldhaveshards', true)", [hostname, Number(port)]);
 }
 
 async function onServer(statement: string): Promise<void> {

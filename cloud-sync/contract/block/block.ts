@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { guarded } from "./block-error.ts";
 import { type BlockHead, HASH_BYTES, publicHead, readFullHead, sectionOf } from "./block-head.ts";
-import { type DecodedBlock, LazyBlock } from "./decoded-block.ts";
+import { LazyBlock } from "./decoded-block.ts";
 
 /**
  * # Block format, version 1
@@ -95,7 +95,7 @@ export function blockHash(bytes: Uint8Array): Buffer {
  * while the block is in use.
  * @throws BlockError as readBlockHead
  */
-export function decodeBlock(bytes: Uint8Array): DecodedBlock {
+export function decodeBlock(bytes: Uint8Array): LazyBlock {
   return new LazyBlock(
     bytes,
     guarded("the head", () => readFullHead(bytes)),

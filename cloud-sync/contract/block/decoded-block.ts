@@ -1,11 +1,13 @@
-import { EVENT_TYPES, type StoredEvent, type TelemetrySample } from "../event.ts";
+import { EVENT_TYPES, type EventType, type StoredEvent, type TelemetrySample } from "../event.ts";
 import type { SampleValue } from "../sample.ts";
+import type { BlockBuilder } from "./block-builder.ts";
 import type { EventText } from "./block-content.ts";
 import { guarded, malformed } from "./block-error.ts";
 import { type BlockHead, type FullHead, publicHead, SectionAt, sectionOf } from "./block-head.ts";
 import { ByteReader } from "./bytes.ts";
 import { EventColumns } from "./event-columns.ts";
 import { ELEMENTS_MAX, RAW_BYTES_MAX } from "./limits.ts";
+import { lowerBound } from "./lower-bound.ts";
 import type { SignalColumn } from "./signal-column.ts";
 import { TelemetryDecoder, unpacked } from "./telemetry-decoder.ts";
 import type { Budget } from "./text-pack.ts";
@@ -20,6 +22,8 @@ export interface DecodedColumn {
   readonly statusCodes: Uint32Array;
   /** NaN where the value is no number; a bigint as the nearest number. */
   readonly numbers: Float64Array;
+  /** All values are plain numbers: `numbers` is all that there is to know of them. */
+  readonly isNumeric: boolean;
   /** The values themselves. */
   values(): readonly SampleValue[];
   /** Index in the block of the event that each sample is of. */
@@ -39,6 +43,11 @@ export interface DecodedBlock {
   column(signal: string): DecodedColumn | undefined;
   /** Events other than telemetry, without touching telemetry columns. */
   rareEvents(): StoredEvent[];
+  /**
+   * Adds events firstIndex..endIndex to a builder of the same stream, without an object for each sample: another block of some of them.
+   * @throws also what the builder throws
+   */
+  copyTo(builder: BlockBuilder, firstIndex: number, endIndex: number): void;
 }
 
 export class LazyBlock implements DecodedBlock {
@@ -84,6 +93,7 @@ export class LazyBlock implements DecodedBlock {
       sourceMs,
       statusCodes,
       numbers: values.numbers,
+      isNumeric: values.others === null,
       values: () => Array.from(values.numbers, (_, i) => valueAt(values, i)),
       eventIndex: isPlain ? eventOf : eventOf.map((t) => telemetry[t] as number),
     };
@@ -114,6 +124,47 @@ export class LazyBlock implements DecodedBlock {
       }
       return events;
     });
+  }
+
+  copyTo(builder: BlockBuilder, firstIndex: number, endIndex: number): void {
+    this.copyAs(builder, firstIndex, endIndex, this.head.firstSeq + firstIndex);
+  }
+
+  /** As copyTo, under other numbers: a bundle's run has its own. */
+  copyAs(builder: BlockBuilder, firstIndex: number, endIndex: number, firstSeq: number): void {
+    guarded("the events", () => {
+      const { types, timesMs, telemetry } = this.#eventColumns();
+      const offsets = this.#eventColumns().offsets();
+      const refs: number[] = [];
+      let t = lowerBound(telemetry, firstIndex);
+      for (let index = firstIndex; index < endIndex; index++) {
+        const type = EVENT_TYPES[types[index] as number] as EventType;
+        const text = this.#eventTexts().get(index);
+        const seq = firstSeq + index - firstIndex;
+        const [entityId, causedBy, json] = [text?.entityId ?? null, text?.causedBy ?? null, text?.json ?? null];
+        builder.beginEvent(seq, offsets[index] as number, type, timesMs[index] as number, entityId, causedBy, json);
+        if (telemetry[t] === index) this.#copySamples(builder, t++, refs);
+      }
+    });
+  }
+
+  /** @param refs of the builder by number of the signal, filled as they are needed */
+  #copySamples(builder: BlockBuilder, t: number, refs: number[]): void {
+    const { firstSample, signals, indexes } = this.#telemetry.rows();
+    for (let at = firstSample[t] as number; at < (firstSample[t + 1] as number); at++) {
+      const signal = signals[at] as number;
+      const i = indexes[at] as number;
+      const column = this.#telemetry.column(signal);
+      refs[signal] ??= builder.signalRef(this.#telemetry.directory.names[signal] as string);
+      builder.addSample(
+        refs[signal],
+        valueAt(column.values, i),
+        column.statusCodes[i] as number,
+        column.sourceMs[i] as number,
+        column.serverMs[i] as number,
+        column.receivedMs[i] as number,
+      );
+    }
   }
 
   #samples(t: number): TelemetrySample[] {

@@ -1,5 +1,7 @@
+import type { BlockBuilder } from "../block/block-builder.ts";
 import type { BlockHead } from "../block/block-head.ts";
-import type { DecodedBlock, DecodedColumn } from "../block/decoded-block.ts";
+import type { DecodedBlock, DecodedColumn, LazyBlock } from "../block/decoded-block.ts";
+import { lowerBound } from "../block/lower-bound.ts";
 import type { StoredEvent } from "../event.ts";
 
 export interface RunPlace {
@@ -13,11 +15,11 @@ export interface RunPlace {
 
 /** One machine's part of a bundle, as if it were a block of its own: without a hash before it, and with no bytes. */
 export class BundleRun implements DecodedBlock {
-  readonly #shared: DecodedBlock;
+  readonly #shared: LazyBlock;
   readonly #place: RunPlace;
   #head: BlockHead | undefined;
 
-  constructor(shared: DecodedBlock, place: RunPlace) {
+  constructor(shared: LazyBlock, place: RunPlace) {
     this.#shared = shared;
     this.#place = place;
   }
@@ -92,9 +94,15 @@ export class BundleRun implements DecodedBlock {
       sourceMs: column.sourceMs.subarray(from, to),
       statusCodes: column.statusCodes.subarray(from, to),
       numbers: column.numbers.subarray(from, to),
+      isNumeric: column.isNumeric,
       values: () => column.values().slice(from, to),
       eventIndex: column.eventIndex.subarray(from, to).map((index) => index - this.#place.firstEvent),
     };
+  }
+
+  copyTo(builder: BlockBuilder, firstIndex: number, endIndex: number): void {
+    const { firstEvent, firstSeq } = this.#place;
+    this.#shared.copyAs(builder, firstEvent + firstIndex, firstEvent + endIndex, firstSeq + firstIndex);
   }
 
   /** Where the run's samples of a signal stand in the shared column: events ascend in it. */
@@ -111,14 +119,4 @@ export class BundleRun implements DecodedBlock {
     const entityId = event.entityId === `//${event.seq}` ? `${epoch}/${machineId}/${seq}` : event.entityId;
     return { ...event, epoch, machineId, seq, entityId };
   }
-}
-
-function lowerBound(sorted: Uint32Array, value: number): number {
-  let [from, to] = [0, sorted.length];
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    if ((sorted[middle] as number) < value) from = middle + 1;
-    else to = middle;
-  }
-  return from;
 }

@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { anyEvents, FUZZ_RUNS, FUZZ_SEED } from "../../../test/support/any-events.ts";
-import { encodeBlock } from "../block/block-builder.ts";
+import { decodeBlock } from "../block/block.ts";
+import { BlockBuilder, encodeBlock } from "../block/block-builder.ts";
 import type { StoredEvent } from "../event.ts";
 import { encodeBundle, type Run } from "./bundle.ts";
 import { EVENTS_CONTENT_TYPE, encodeEvents } from "./events-json.ts";
@@ -39,6 +40,10 @@ describe("frame", () => {
             expect(isDeepStrictEqual(column, other) && isDeepStrictEqual(values(), expected())).toBe(true);
           }
           expect(isDeepStrictEqual(own?.rareEvents(), alone.rareEvents())).toBe(true);
+          const from = run.length >> 2;
+          const copy = new BlockBuilder(run[0] as StoredEvent);
+          own?.copyTo(copy, from, run.length);
+          expect(isDeepStrictEqual(decodeBlock(copy.finish(NO_HASH)).events(), run.slice(from))).toBe(true);
         }
       }),
       parameters,

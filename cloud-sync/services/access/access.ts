@@ -11,6 +11,13 @@ export interface Person {
   readonly role: Role;
   /** local: an account of ours. oidc: of the company's identity provider. token: a program, a factory's mirror. */
   readonly kind: "local" | "oidc" | "token";
+  /** Of a token that is for one factory alone: whoever answers it must show and change nothing of others. */
+  readonly factoryId?: string;
+}
+
+export interface RequireOptions {
+  /** The handler heeds `person.factoryId`. Without it, tokens of one factory are refused. */
+  readonly heedsFactory?: boolean;
 }
 
 /**
@@ -24,7 +31,7 @@ export interface Access {
    * A handler that lets pass who has at least this role, and answers 401 or 403 to others; with a cookie, a request that changes
    * something must carry the session's CSRF token in the header x-csrf-token. Sets `request.person`.
    */
-  require(role: Role): preHandlerAsyncHookHandler;
+  require(role: Role, options?: RequireOptions): preHandlerAsyncHookHandler;
 }
 
 declare module "fastify" {

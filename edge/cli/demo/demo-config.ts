@@ -37,8 +37,15 @@ function beginsWithMark(path: string): boolean {
 export async function writeDemoConfig(
   folder: string,
   { opcua, modbus }: SimulatorAddresses,
-  dashboardPort: number,
-  uplink?: { readonly connectionStringFile: string; readonly ca: string },
+  {
+    site,
+    dashboardPort,
+    uplink,
+  }: {
+    readonly site?: string;
+    readonly dashboardPort: number;
+    readonly uplink: { readonly connectionStringFile: string; readonly ca: string } | undefined;
+  },
 ): Promise<string> {
   const { renderConfig } = await import("../../simulator/render-config.ts");
   const text = renderConfig({
@@ -47,6 +54,7 @@ export async function writeDemoConfig(
     logPath: DEMO_LOG_NAME,
     pkiPath: "pki",
     dashboardPort,
+    ...(site === undefined ? {} : { site }),
     ...(uplink === undefined ? {} : { uplink }),
   });
   const path = join(folder, CONFIG_NAME);

@@ -5,7 +5,6 @@ import { layLine } from "../../simulator/control-client.ts";
 import type { Cli } from "../cli.ts";
 import { connectionsOf, type HubProcess, startHub } from "./hub-process.ts";
 
-const DEVICE = "demo-box";
 const FOLDER = "hub";
 const CONNECTION_NAME = "uplink.connection";
 
@@ -13,12 +12,16 @@ const CONNECTION_NAME = "uplink.connection";
  * Starts the hub that the demo's box forwards to. The factory never waits for the cloud: when the hub does not start, the
  * demo says why and goes on without.
  */
-export async function startDemoHub(cli: Cli, folder: string): Promise<HubProcess | undefined> {
+export async function startDemoHub(
+  cli: Cli,
+  folder: string,
+  { devices, consumerGroups }: { devices: readonly string[]; consumerGroups: readonly string[] },
+): Promise<HubProcess | undefined> {
   const hubFolder = join(folder, FOLDER);
   return orWithout(cli, "start", async () => {
     mkdirSync(hubFolder, { recursive: true });
     const { nodeArguments, signal } = cli;
-    return startHub({ folder: hubFolder, devices: [DEVICE], nodeArguments, signal });
+    return startHub({ folder: hubFolder, devices, consumerGroups, nodeArguments, signal });
   });
 }
 
@@ -31,11 +34,12 @@ export async function connectDemoHub(
   hub: HubProcess,
   controlUrl: string,
   folder: string,
+  device: string,
 ): Promise<{ connectionStringFile: string; ca: string } | undefined> {
   return orWithout(cli, "get its line", async () => {
     const { mqtt, ca } = hub.addresses;
     const line = await layLine(controlUrl, Number(new URL(mqtt).port));
-    const connectionString = connectionsOf(hub).devices[DEVICE];
+    const connectionString = connectionsOf(hub).devices[device];
     if (connectionString === undefined) throw new EdgeError("HUB_UNAVAILABLE", "it has made no device for the demo");
     const path = join(folder, CONNECTION_NAME);
     writeFileSync(path, `${throughLine(connectionString, line.port)}\n`, { mode: 0o600 });

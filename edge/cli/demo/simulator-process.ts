@@ -21,6 +21,7 @@ export type SimulatorProcess = StartedProcess<SimulatorAddresses>;
  */
 export function startSimulator(options: {
   readonly seed: number;
+  readonly site?: string;
   readonly folder: string;
   readonly nodeArguments: readonly string[];
   readonly signal: AbortSignal;
@@ -31,6 +32,7 @@ export function startSimulator(options: {
     main: MAIN,
     args: [
       ...["--seed", String(options.seed)],
+      ...(options.site === undefined ? [] : ["--site", options.site]),
       ...["--truth", join(options.folder, "truth.jsonl")],
       ...["--pki", join(options.folder, "simulator-pki")],
     ],

@@ -18,7 +18,7 @@ export interface StartedProcess<Addresses> {
 export interface StartedProcessOptions {
   /** For people: "the simulator". */
   readonly what: string;
-  readonly code: "DRIVER_NOT_CONNECTED" | "HUB_UNAVAILABLE";
+  readonly code: "DRIVER_NOT_CONNECTED" | "HUB_UNAVAILABLE" | "DATABASE_UNAVAILABLE";
   readonly main: string;
   readonly args: readonly string[];
   readonly nodeArguments: readonly string[];

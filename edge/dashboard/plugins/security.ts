@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { hostNameOf, isLoopback } from "../hosts.ts";
+import { hostNameOf, isLoopback } from "../../kernel/hosts.ts";
 
 const HEADERS = {
   "content-security-policy":

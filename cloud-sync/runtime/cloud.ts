@@ -1,0 +1,87 @@
+import { readFileSync } from "node:fs";
+import tls from "node:tls";
+import type { Logger } from "pino";
+import type { Clock } from "../../edge/kernel/clock.ts";
+import { EdgeError } from "../../edge/kernel/errors.ts";
+import { Supervisor } from "../../edge/kernel/supervisor.ts";
+import type { CloudConfig } from "../config/model.ts";
+import { openCloud } from "./open-cloud.ts";
+import { addParts } from "./parts.ts";
+
+/**
+ * ingest: hub → event store. lines: how the boxes' lines are, from the hub. projections: event store → read models. repack: fewer and
+ * larger documents (PostgreSQL). lake: event store → Parquet. scoring: the cloud's own models. office: the page, with the command and the
+ * query service unless they run apart. command, query: those services alone.
+ */
+export const CLOUD_PARTS = [
+  "ingest",
+  "lines",
+  "projections",
+  "repack",
+  "lake",
+  "scoring",
+  "office",
+  "command",
+  "query",
+] as const;
+export type CloudPart = (typeof CLOUD_PARTS)[number];
+/** What one process runs that is told nothing else. */
+const DEFAULT_PARTS = CLOUD_PARTS.filter((part) => part !== "command" && part !== "query");
+
+/** @throws EdgeError USAGE */
+export function parseParts(text: string | undefined): readonly CloudPart[] {
+  if (text === undefined) return DEFAULT_PARTS;
+  return text.split(",").map((name) => {
+    const part = CLOUD_PARTS.find((known) => known === name.trim());
+    if (part !== undefined) return part;
+    throw new EdgeError("USAGE", `"${name}" is no part of the cloud side`, {
+      hint: `Known: ${CLOUD_PARTS.join(", ")}.`,
+    });
+  });
+}
+
+export interface CloudReady {
+  /** http://…; undefined when the office does not run here. */
+  readonly office: string | undefined;
+  /** File with the account that the first start has made. */
+  readonly account: string | undefined;
+  readonly databaseUrl: string;
+  /** Of the embedded server. */
+  readonly postgresPid: number | undefined;
+}
+
+export interface CloudOptions {
+  readonly config: CloudConfig;
+  readonly parts: readonly CloudPart[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Called once, when everything runs. */
+  readonly onReady?: (ready: CloudReady) => void;
+}
+
+/**
+ * Runs parts of the cloud side until the signal aborts. Nothing but the database and the event store connects them: each may be a process
+ * of its own.
+ * @throws EdgeError of the database or the store at the start, of the office's port, SHUTDOWN_DEADLINE
+ */
+export async function runCloud(options: CloudOptions, signal: AbortSignal): Promise<void> {
+  const { config, parts, clock, logger } = options;
+  if (config.hub?.ca !== undefined) trust(config.hub.ca);
+  await using cloud = await openCloud(config, { connectionsMax: CONNECTIONS_MAX, clock, logger, signal });
+  const { database, store, server } = cloud;
+  const supervisor = new Supervisor({ clock, logger });
+  const opened = addParts({ config, parts, database, store, clock, logger, supervisor });
+  const running = supervisor.run(signal);
+  const ready = opened.then(({ office, account }) =>
+    options.onReady?.({ office, account, databaseUrl: database.url, postgresPid: server?.pid }),
+  );
+  await Promise.race([ready, running]);
+  await running;
+}
+
+const CONNECTIONS_MAX = 24;
+
+/** Clients of the hub have no option for authorities of one's own. */
+function trust(path: string): void {
+  tls.setDefaultCACertificates([...tls.getCACertificates("default"), readFileSync(path, "utf8")]);
+}
