@@ -49,12 +49,11 @@ export class MachineDetectors {
     return slot;
   }
 
-  /** Readings that are Bad or no finite numbers teach nothing and say nothing; those of a signal come in the order of their time. */
+  /** Readings that are Bad or no finite numbers teach nothing and say nothing; those of a signal come in their order. */
   observe(slot: number, signal: string, timeMs: number, value: number, statusCode: number): readonly Finding[] {
     if (!Number.isFinite(value) || severityOf(statusCode) === "bad") return NOTHING;
     const spikes = this.#spikes;
     const judgement = spikes.judge(slot, timeMs, value);
-    if (judgement === "skipped") return NOTHING;
     if (judgement === "unjudged") {
       this.#changes.step(slot, value, 0);
       return NOTHING;

@@ -35,8 +35,8 @@ const EXPECTED_SHARE = 0.025;
 const SCORE_MAX = 99;
 const LN10 = Math.LN10;
 
-/** normal: taken into the history. outside: not, for now. unjudged: too little is known. skipped: no usable reading, or an old one. */
-export type Judgement = "normal" | "outside" | "unjudged" | "skipped";
+/** normal: taken into the history. outside: not, for now. unjudged: taken, for too little is known. */
+export type Judgement = "normal" | "outside" | "unjudged";
 
 /**
  * Spikes and dips of each signal by the p-value of a reading under the kernel density of what the signal has been lately: two-sided,
@@ -72,13 +72,13 @@ export class SpikeDip {
     }
   }
 
-  /** @param value finite @param timeMs of the reading; one that is older than the reading before is skipped */
+  /** @param value finite @param timeMs of the reading, UTC epoch ms */
   judge(slot: number, timeMs: number, value: number): Judgement {
     const { warmUp, threshold, gapMs, settle } = this.#parameters;
     const at = slot * SCALARS;
     const lastMs = this.#scalar(at + LAST_MS);
-    if (timeMs < lastMs) return "skipped";
-    if (timeMs - lastMs > gapMs) {
+    // Readings come in their order; a clock that was set back is as good as a silence.
+    if (Math.abs(timeMs - lastMs) > gapMs) {
       this.#scalars[at + UNJUDGED] = settle;
       this.#scalars[at + RUN] = 0;
     }
