@@ -80,5 +80,8 @@ async function keepingParts(
     import("../store/postgres/repack/repacker.ts"),
     import("../store/postgres/store-keeper.ts"),
   ]);
-  return [new Repacker({ database, store, clock, logger }), new StoreKeeper({ database, telemetryDays, clock, logger })];
+  return [
+    new Repacker({ database, store, clock, logger }),
+    new StoreKeeper({ database, telemetryDays, clock, logger }),
+  ];
 }
