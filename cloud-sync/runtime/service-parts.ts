@@ -41,8 +41,7 @@ export async function addServices(deps: PartDeps): Promise<ListeningServices> {
 async function makeFirstAccount(access: AccessControl, folder: string): Promise<string | undefined> {
   const path = join(folder, ACCOUNT_NAME);
   const first = await access.accounts.ensureFirstAdministrator();
-  if (first !== undefined)
-    writeFileSync(path, `name: ${first.name}  password: ${first.password}\n`, { mode: 0o600 });
+  if (first !== undefined) writeFileSync(path, `name: ${first.name}  password: ${first.password}\n`, { mode: 0o600 });
   return path;
 }
 
