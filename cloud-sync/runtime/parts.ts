@@ -73,15 +73,12 @@ async function linesPart(
 }
 
 async function keepingParts(
-  { database, store, clock, logger }: PartDeps,
+  { database, clock, logger }: PartDeps,
   telemetryDays: number,
 ): Promise<readonly Component[]> {
   const [{ Repacker }, { StoreKeeper }] = await Promise.all([
     import("../store/postgres/repack/repacker.ts"),
     import("../store/postgres/store-keeper.ts"),
   ]);
-  return [
-    new Repacker({ database, store, clock, logger }),
-    new StoreKeeper({ database, telemetryDays, clock, logger }),
-  ];
+  return [new Repacker({ database, clock, logger }), new StoreKeeper({ database, telemetryDays, clock, logger })];
 }
