@@ -98,6 +98,8 @@ async function changes(
     return await store.changes(container, range, continuation, limit, signal);
   } catch (error) {
     if (!(error instanceof EdgeError && error.code === "STORE_REFUSED")) throw error;
+    // What fails at the beginning of a range that is there is a fault of ours.
+    if (continuation === undefined && (await store.feedRanges(container, signal)).includes(range)) throw error;
     throw new Failure(410, "CONTINUATION_GONE", "the store does not know this range or continuation", {
       hint: "Ask for the ranges anew and begin at their beginning.",
     });
