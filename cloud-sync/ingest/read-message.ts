@@ -20,6 +20,9 @@ export interface HubMessage {
   readonly deviceId: string;
   readonly contentType: string;
   readonly body: Uint8Array;
+  /** The device's own, and those of the hub; kept with a message that can't be stored. */
+  readonly properties: Readonly<Record<string, unknown>>;
+  readonly systemProperties: Readonly<Record<string, unknown>>;
 }
 
 export interface ReadMessage {

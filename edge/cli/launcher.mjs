@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Sets up what is missing and hands over to Node 24. Plain JavaScript that any Node >= 18 runs, with no dependency:
-// it is what installs them. `npm start`, `npm test`, `npm run bench` and `npx tailstock` all come through here.
+// it is what installs them. `npm start`, `npm test`, `npm run bench`, `npm run train` and `npx tailstock` all come through here.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -209,5 +209,7 @@ const flags = JSON.parse(readFileSync(inRepo("edge", "cli", "node-flags.json"), 
 if (command === "test") handOver(node, [...flags, inRepo("test", "run.ts"), ...rest]);
 else if (command === "check") handOver(node, [...flags, inRepo("test", "run.ts"), "--no-tests", ...rest]);
 else if (command === "bench") handOver(node, [...flags, inRepo("test", "bench", "main.ts"), ...rest]);
+else if (command === "train" || command === "evaluate")
+  handOver(node, [...flags, inRepo("models", "main.ts"), command, ...rest]);
 else if (command === "start") handOver(node, [...flags, inRepo("edge", "cli", "main.ts"), "demo", ...rest]);
 else handOver(node, [...flags, inRepo("edge", "cli", "main.ts"), command, ...rest]);
