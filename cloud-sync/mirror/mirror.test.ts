@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { pino } from "pino";
 import { afterEach, expect, test } from "vitest";
-import { systemClock } from "../../edge/kernel/clock.ts";
+import { type Clock, systemClock } from "../../edge/kernel/clock.ts";
 import { openFollowingReader } from "../../edge/log/following-reader.ts";
 import { openLog, type SqliteLog } from "../../edge/log/log.ts";
 import { uniform } from "../../test/support/block-samples.ts";
@@ -15,6 +15,7 @@ import { putMetadata, putScore } from "../../test/support/office-documents.ts";
 import { type OfficeServer, officeServer } from "../../test/support/office-server.ts";
 import { type TestDatabase, testDatabase } from "../../test/support/postgres.ts";
 import { firstLine, startProgram } from "../../test/support/runtime-process.ts";
+import { ShakyStore } from "../../test/support/shaky-store.ts";
 import { tempFolder } from "../../test/support/temp-folder.ts";
 import { until } from "../../test/support/until.ts";
 import type { NewEvent, StoredEvent } from "../contract/event.ts";
@@ -26,6 +27,12 @@ import { createMirror, type Mirror, type MirrorOptions } from "./mirror.ts";
 const logger = pino({ level: "silent" });
 const NEVER = new AbortController().signal;
 const MACHINES = ["redmond/mill-01", 'redmond/o\'brien "%s"', "redmond/press"];
+
+/** Waits for no longer than a blink after a failure. */
+const hasty: Clock = {
+  ...systemClock,
+  sleep: (durationMs, signal) => systemClock.sleep(Math.min(durationMs, 30), signal),
+};
 
 const disposals: (() => PromiseLike<void> | void)[] = [];
 afterEach(async () => {
@@ -145,6 +152,21 @@ test("the newest event is there within two seconds of its append", async () => {
   expect(Math.max(...ages)).toBeLessThan(2_000);
 });
 
+test("a store that fails before and after its work, and a reader that begins anew each time, lose and double nothing", async () => {
+  const seed = 7;
+  const at = await factory();
+  const shaky = new ShakyStore(at.store, { seed, share: 0.4 });
+  const { mirror } = running({ ...at, store: shaky }, { gatherMs: 10, clock: hasty });
+  for (let n = 1; n <= 60; n++) {
+    await at.log.append(roundOf(n), "now");
+    if (n % 20 === 0) at.log.seal();
+    await delay(10);
+  }
+  await until("all is mirrored", () => mirror.progress().log.storedOffset === at.log.head());
+  expect(shaky.failures).toBeGreaterThan(5);
+  expect(byIdentity(await feedEvents(at.store))).toEqual(byIdentity(allOf(at.log)));
+});
+
 test("a stopped mirror goes on where it stood, and writes nothing twice", async () => {
   const at = await factory();
   await at.log.append(roundOf(1), "now");
@@ -196,11 +218,7 @@ test("without a line, or with a token that is refused, the factory's own events 
   await putScore(office.store, "redmond", "redmond/mill-01", 1);
   await office.close();
   writeFileSync(office.tokenFile, "tlst_wrong\n");
-  const clock = {
-    ...systemClock,
-    sleep: (ms: number, signal?: AbortSignal) => systemClock.sleep(Math.min(ms, 30), signal),
-  };
-  const { mirror } = running(at, { cloud: { queryUrl: office.url, token: { file: office.tokenFile } }, clock });
+  const { mirror } = running(at, { cloud: { queryUrl: office.url, token: { file: office.tokenFile } }, clock: hasty });
   const offset = await at.log.append(roundOf(1), "now");
   await until("its own are there", () => mirror.progress().log.events >= offset);
   await office.open();
@@ -233,12 +251,14 @@ test("killed at random moments, with a line that comes and goes, it has everythi
     child = startProgram(["test/support/mirror-child.ts", at.path, at.database.url, office.url, office.tokenFile]);
     const closed = once(child, "close");
     expect(await firstLine(child)).toBe("runs");
+    const isCut = next() < 0.5;
     await work();
-    await office.close();
+    if (isCut) await office.close();
+    const { pid } = child;
+    const killed = delay(next() * 300).then(() => process.kill(pid ?? 0, "SIGKILL"));
     await work();
-    await office.open();
-    await delay(next() * 250);
-    child.kill("SIGKILL");
+    await killed;
+    if (isCut) await office.open();
     kills++;
     await closed;
   }
