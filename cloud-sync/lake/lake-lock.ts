@@ -14,13 +14,14 @@ export class LakeLock implements AsyncDisposable {
   readonly #client: PoolClient;
   readonly #lock: number;
   #lost: unknown;
+  readonly #onError = (error: unknown): void => {
+    this.#lost = error;
+  };
 
   private constructor(client: PoolClient, lock: number) {
     this.#client = client;
     this.#lock = lock;
-    client.on("error", (error) => {
-      this.#lost = error;
-    });
+    client.on("error", this.#onError);
   }
 
   /** undefined when another process has it. */
@@ -68,6 +69,7 @@ export class LakeLock implements AsyncDisposable {
       () => true,
       () => false,
     );
+    this.#client.off("error", this.#onError);
     this.#client.release(!isFree);
   }
 }
