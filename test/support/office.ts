@@ -44,7 +44,7 @@ export class TestOffice implements AsyncDisposable {
     } = {},
   ): Promise<TestOffice> {
     const database = await testDatabase();
-    const logger = pino({ level: process.env.DBG ?? "silent" });
+    const logger = pino({ level: "silent" });
     const clock = new ManualClock(Date.UTC(2026, 10, 25, 12));
     const real = createPostgresEventStore({ database: database.database, clock: systemClock, logger });
     await real.ensure(new AbortController().signal);
