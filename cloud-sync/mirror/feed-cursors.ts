@@ -1,5 +1,5 @@
 import type { Database } from "../database/database.ts";
-import type { FollowedContainer } from "../services/query/schemas/changes-page.ts";
+import type { FollowedContainer } from "../services/query/changes/schema.ts";
 
 /** Where a mirror stands in the ranges of the central office's feeds, in its own database. */
 export class FeedCursors {

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Database } from "../database/database.ts";
-import { FOLLOWED_CONTAINERS, type FollowedContainer } from "../services/query/schemas/changes-page.ts";
+import { FOLLOWED_CONTAINERS, type FollowedContainer } from "../services/query/changes/schema.ts";
 import type { EventStore } from "../store/event-store.ts";
 import { applyChanges } from "./apply-changes.ts";
 import { FeedCursors } from "./feed-cursors.ts";
