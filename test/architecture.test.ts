@@ -60,7 +60,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     STORE,
     "cloud-sync/ingest/",
     "cloud-sync/projections/",
-    "cloud-sync/services/query/schemas/",
+    "cloud-sync/services/query/changes/schema.ts",
   ],
   "cloud-sync/runtime/": [KERNEL, "cloud-sync/"],
   "modules/": ["edge/", "cloud-sync/", "models/"],
