@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -66,7 +66,6 @@ test("what is kept of a lake on this machine has a bound", async () => {
     path: `readings/factory=f/date=2026-06-01/${name}.parquet`,
     bytes: 1_000,
   }));
-  const { writeFileSync } = await import("node:fs");
   for (const { path } of wishes) {
     writeFileSync(join(folder, "file"), bytes);
     await own.put(join(folder, "file"), path, noSignal);

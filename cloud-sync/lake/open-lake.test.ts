@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
-import { beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { polledFactory } from "../../test/support/block-samples.ts";
 import { blockOf, noSignal, readingsOf, storedOf } from "../../test/support/lake.ts";
 import { tempFolder } from "../../test/support/temp-folder.ts";
@@ -16,12 +16,8 @@ const [mill = [], lathe = []] = polledFactory(30);
 let folder: string;
 let path: string;
 
-beforeAll(async ({ onTestFinished: _ }) => {
-  folder = tempFolder(() => undefined);
-  return () => rmSync(folder, { recursive: true, force: true });
-});
-
 beforeAll(async () => {
+  folder = tempFolder(() => undefined);
   const local = join(folder, "_staging");
   mkdirSync(local, { recursive: true });
   const files = new BatchFiles({ folder: local, name: "b", level: 1 });
@@ -34,6 +30,8 @@ beforeAll(async () => {
   }
   writeFileSync(join(folder, "secret.csv"), "a\n1\n");
 });
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("the views have the partitions' columns and types that SQL computes with", async () => {
   const lake = openLake({ place: { folder } });
