@@ -181,6 +181,7 @@ function contentOf(row: Row): HubMessage {
     hubKey: row.hub_key,
     partition: row.partition_id,
     sequenceNumber: row.sequence_number,
+    offset: "",
     enqueuedMs: row.enqueued_ms,
     deviceId: row.device_id,
     contentType: row.content_type,

@@ -15,6 +15,8 @@ export interface HubMessage {
   readonly hubKey: string;
   readonly partition: string;
   readonly sequenceNumber: number;
+  /** The hub's own word for its position. */
+  readonly offset: string;
   readonly enqueuedMs: number;
   /** Identity of the device, or "device/module"; "" when a service put it in. */
   readonly deviceId: string;

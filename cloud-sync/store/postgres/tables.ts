@@ -49,8 +49,9 @@ function ordered(sources: readonly Source[], condition: string, order: string, l
     ([table, columns, own]) =>
       `(SELECT ${columns} FROM ${table} WHERE ${condition} AND ${own} ORDER BY ${order} LIMIT ${limit})`,
   );
-  // One that stands alone is ordered already, and SQL takes no order around it.
-  return parts.length === 1 ? parts.join() : `${parts.join(" UNION ALL ")} ORDER BY ${order} LIMIT ${limit}`;
+  const [only, ...more] = parts;
+  if (only !== undefined && more.length === 0) return only;
+  return `${parts.join(" UNION ALL ")} ORDER BY ${order} LIMIT ${limit}`;
 }
 
 /**
