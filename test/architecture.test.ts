@@ -53,7 +53,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "cloud-sync/office/": [CONTRACT, KERNEL, DATABASE, "cloud-sync/services/", "cloud-sync/config/model.ts"],
   // The office looks like the dashboard: styles, formats and names of status codes are its. Of the query service it knows the shapes of answers.
   "cloud-sync/office/web/": [CONTRACT, KERNEL, "edge/dashboard/web/", "cloud-sync/services/query/"],
-  "cloud-sync/mirror/": [CONTRACT, KERNEL, LOG, DATABASE, STORE, "cloud-sync/ingest/", "cloud-sync/projections/"],
+  "cloud-sync/mirror/": [
+    CONTRACT,
+    KERNEL,
+    LOG,
+    DATABASE,
+    STORE,
+    "cloud-sync/ingest/",
+    "cloud-sync/projections/",
+    "cloud-sync/services/query/",
+  ],
   "cloud-sync/runtime/": [KERNEL, "cloud-sync/"],
   "modules/": ["edge/", "cloud-sync/", "models/"],
   "test/": ["edge/", "cloud-sync/", "models/", "modules/"],

@@ -15,11 +15,16 @@ export interface HubMessage {
   readonly hubKey: string;
   readonly partition: string;
   readonly sequenceNumber: number;
+  /** The hub's own word for its position. */
+  readonly offset: string;
   readonly enqueuedMs: number;
   /** Identity of the device, or "device/module"; "" when a service put it in. */
   readonly deviceId: string;
   readonly contentType: string;
   readonly body: Uint8Array;
+  /** The device's own, and those of the hub; kept with a message that can't be stored. */
+  readonly properties: Readonly<Record<string, unknown>>;
+  readonly systemProperties: Readonly<Record<string, unknown>>;
 }
 
 export interface ReadMessage {
