@@ -155,26 +155,35 @@ function filesBelow(folder) {
     .sort();
 }
 
-/** The page is the one thing that is built: by Vite, when its sources changed. */
-function buildPage(node) {
-  const web = join(root, "edge", "dashboard", "web");
+/** The pages are the one thing that is built: by Vite, when their sources changed. */
+const PAGES = [
+  { what: "the dashboard's page", folder: ["edge", "dashboard", "web"], stamp: "page.sha256" },
+  { what: "the central office's page", folder: ["cloud-sync", "office", "web"], stamp: "office.sha256" },
+];
+
+function buildPages(node) {
+  // What pages have in common: one may use parts of the other.
   const shared = [join(root, "edge", "kernel", "status-code.ts"), join(root, "package-lock.json")];
-  const wanted = hashOf([...filesBelow(web), ...shared]);
-  if (stampIs("page.sha256", wanted) && existsSync(join(web, "dist", "index.html"))) return;
-  const built = spawnSync(
-    node,
-    [join(root, "node_modules", "vite", "bin", "vite.js"), "build", web, "--logLevel", "warn"],
-    { cwd: root, encoding: "utf8" },
-  );
-  if (built.status !== 0) {
-    process.stderr.write(`${built.stdout}${built.stderr}`);
-    fail(
-      "building the dashboard's page failed.",
-      "The lines above say why; delete node_modules and try again if a package is missing.",
+  const sources = PAGES.flatMap(({ folder }) => filesBelow(join(root, ...folder)));
+  const wanted = hashOf([...sources, ...shared]);
+  for (const { what, folder, stamp: name } of PAGES) {
+    const web = join(root, ...folder);
+    if (stampIs(name, wanted) && existsSync(join(web, "dist", "index.html"))) continue;
+    const built = spawnSync(
+      node,
+      [join(root, "node_modules", "vite", "bin", "vite.js"), "build", web, "--logLevel", "warn"],
+      { cwd: root, encoding: "utf8" },
     );
+    if (built.status !== 0) {
+      process.stderr.write(`${built.stdout}${built.stderr}`);
+      fail(
+        `building ${what} failed.`,
+        "The lines above say why; delete node_modules and try again if a package is missing.",
+      );
+    }
+    stamp(name, wanted);
+    if (!quiet) say(`${what} built`);
   }
-  stamp("page.sha256", wanted);
-  if (!quiet) say("dashboard page built");
 }
 
 /** Replaces this process as far as Node can: same streams, signals passed on, same exit code. */
@@ -200,7 +209,7 @@ const node = withLock(() => {
     fail("package-lock.json is missing.", "Clone the repository again.");
   installPackages();
   const found = findNode();
-  buildPage(found);
+  buildPages(found);
   return found;
 });
 const inRepo = (...parts) => join(root, ...parts);

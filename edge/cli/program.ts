@@ -3,6 +3,7 @@ import { tailstockVersion } from "../kernel/version.ts";
 import type { Cli } from "./cli.ts";
 import { browseCommand } from "./commands/browse.ts";
 import { certsCommand } from "./commands/certs.ts";
+import { cloudCommand } from "./commands/cloud.ts";
 import { configCommand } from "./commands/config.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { hubCommand } from "./commands/hub.ts";
@@ -23,6 +24,7 @@ Examples:
   tailstock tail mill-01 --signal spindleSpeed --since 5m
   tailstock log simulate-outage 72h                          is there room for a long outage?
   tailstock uplink status                                    the line to the cloud
+  tailstock cloud status                                     the central office: what it has, what is missing
   tailstock browse opc.tcp://192.168.1.20:4840 --depth 3
   tailstock read modbus+tcp://192.168.1.30 holding:100x4 --expect 55.2
 
@@ -49,6 +51,7 @@ export function createProgram(cli: Cli): Command {
     logCommand,
     hubCommand,
     uplinkCommand,
+    cloudCommand,
     configCommand,
   ]) {
     program.addCommand(make(cli));

@@ -1,14 +1,27 @@
 import { Command } from "commander";
 import type { Cli } from "../cli.ts";
+import { cloudAccountsCommand } from "./cloud/accounts.ts";
+import { cloudRebuildCommand } from "./cloud/rebuild.ts";
+import { cloudStatusCommand } from "./cloud/status.ts";
+import { cloudTokenCommand } from "./cloud/token.ts";
+import { cloudUpCommand } from "./cloud/up.ts";
 
 const EXAMPLES = `
 Examples:
-  tailstock cloud up -c cloud.yaml          everything of the central office in this process, until Ctrl-C
-  tailstock cloud status                    what it has, how far behind each projection is`;
+  tailstock cloud up -c cloud.yaml                     everything of the central office in this process, until Ctrl-C
+  tailstock cloud up --parts ingest,projections        only some of it; several processes share the work
+  tailstock cloud status                               what it has, whether something is missing, what is behind
+  tailstock cloud rebuild machine_latest               makes a read model anew
+  tailstock cloud accounts add "Anna Adams" --role operator
 
-/** The central office's side. Its short commands work beside a cloud side that runs, and without one. */
-export function cloudCommand(_cli: Cli): Command {
-  return new Command("cloud")
+The short commands work beside a cloud side that runs, and without one.`;
+
+/** The central office's side. */
+export function cloudCommand(cli: Cli): Command {
+  const command = new Command("cloud")
     .description("the central office: takes the factories' events in, keeps them, and shows all factories")
     .addHelpText("after", EXAMPLES);
+  for (const make of [cloudUpCommand, cloudStatusCommand, cloudRebuildCommand, cloudAccountsCommand, cloudTokenCommand])
+    command.addCommand(make(cli));
+  return command;
 }
