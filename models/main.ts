@@ -1,8 +1,7 @@
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { EdgeError } from "../edge/kernel/errors.ts";
-import { compareVersions } from "./artifact/versions.ts";
+import { newestVersion } from "./artifact/newest-version.ts";
 import { loadClassifier } from "./maintenance/classifier.ts";
 import { evaluateMaintenance } from "./maintenance/evaluate.ts";
 import { trainMaintenance } from "./maintenance/train.ts";
@@ -11,13 +10,6 @@ import { startTensors } from "./tensors/tensor-backend.ts";
 // `npm run train -- NAME --data FILE` and `npm run evaluate -- NAME --data FILE`.
 const PRESS_FOLDER = join(import.meta.dirname, "maintenance", "press");
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
-
-function newestVersion(folder: string): string {
-  const versions = readdirSync(folder).filter((name) => /^\d+\.\d+\.\d+$/.test(name));
-  const newest = versions.sort(compareVersions).at(-1);
-  if (newest === undefined) throw new EdgeError("USAGE", `${folder} has no version yet`, { hint: "Train one first." });
-  return newest;
-}
 
 async function train(data: string, options: { out: string; modelVersion: string; seed?: string }): Promise<void> {
   say(`training by the backend ${await startTensors()}`);

@@ -35,7 +35,7 @@ export function buildCloudConfig(
   const scoring = builder.scoring(file.scoring);
   const office = builder.office(file.office);
   if (database === undefined || store === undefined) return undefined;
-  return { company: file.company ?? "Tailstock", hub, database, store, lake, scoring, office };
+  return { folder, company: file.company ?? "Tailstock", hub, database, store, lake, scoring, office };
 }
 
 class Builder {

@@ -20,6 +20,7 @@ function problemsOf(text: string, files: Readonly<Record<string, string>> = {}):
 test("a folder for the database is enough", async () => {
   const folder = folderWith({ "cloud.yaml": "database: { embedded: pg }\n" });
   expect(await loadCloudConfig(join(folder, "cloud.yaml"))).toEqual({
+    folder,
     company: "Tailstock",
     hub: undefined,
     database: { kind: "embedded", folder: join(folder, "pg"), port: undefined },

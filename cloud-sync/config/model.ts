@@ -1,5 +1,7 @@
 /** What cloud.yaml says, complete: defaults filled in, secrets read, paths absolute. */
 export interface CloudConfig {
+  /** Of the configuration's file. */
+  readonly folder: string;
   readonly company: string;
   /** undefined: nothing is taken in here. */
   readonly hub: HubConfig | undefined;

@@ -53,6 +53,8 @@ export interface CloudReady {
 export interface CloudOptions {
   readonly config: CloudConfig;
   readonly parts: readonly CloudPart[];
+  /** Makes the example company's factories and maintenance criteria where they never were. */
+  readonly seedMetadata?: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Called once, when everything runs. */
@@ -69,6 +71,10 @@ export async function runCloud(options: CloudOptions, signal: AbortSignal): Prom
   if (config.hub?.ca !== undefined) trust(config.hub.ca);
   await using cloud = await openCloud(config, { connectionsMax: CONNECTIONS_MAX, clock, logger, signal });
   const { database, store, server } = cloud;
+  if (options.seedMetadata) {
+    const { seedMetadata } = await import("../services/command/seed/seed-metadata.ts");
+    await seedMetadata({ store, clock, signal });
+  }
   const supervisor = new Supervisor({ clock, logger });
   const opened = addParts({ config, parts, database, store, clock, logger, supervisor });
   const running = supervisor.run(signal);

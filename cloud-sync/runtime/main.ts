@@ -1,9 +1,10 @@
 /**
  * The cloud side as a process of its own:
  *   node cloud-sync/runtime/main.ts --config cloud.yaml [--parts ingest,lines,projections,…] [--log-level warn] [--show-database]
+ *     [--seed-metadata]
  * Parts: see cloud.ts; all of them when left out. Several processes may run the same parts on one database: workers share the hub's
  * partitions, and each projection has one owner at a time. Prints one JSON line with its addresses when ready; ends on SIGTERM, SIGINT
- * or when stdin closes. --show-database adds the database's URL, which holds its password, to that line.
+ * or when stdin closes. --seed-metadata makes the example company's factories and criteria where they never were. --show-database adds the database's URL, which holds its password, to that line.
  */
 import { parseArgs } from "node:util";
 import { printReady, untilAskedToEnd } from "../../edge/kernel/child.ts";
@@ -23,6 +24,7 @@ async function main(): Promise<void> {
       config: { type: "string" },
       parts: { type: "string" },
       "log-level": { type: "string", default: "warn" },
+      "seed-metadata": { type: "boolean", default: false },
       "show-database": { type: "boolean", default: false },
     },
   });
@@ -38,6 +40,7 @@ async function main(): Promise<void> {
     {
       config,
       parts: parseParts(values.parts),
+      seedMetadata: values["seed-metadata"],
       clock: systemClock,
       logger,
       onReady: ({ office, account, databaseUrl, postgresPid }) =>

@@ -1,6 +1,5 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../edge/kernel/clock.ts";
-import { EdgeError } from "../../edge/kernel/errors.ts";
 import type { CloudConfig } from "../config/model.ts";
 import { Database } from "../database/database.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../database/embedded/embedded-postgres.ts";
@@ -60,7 +59,12 @@ export async function openCloud(config: CloudConfig, options: OpenCloudOptions):
 
 async function openStore(config: CloudConfig, database: Database, clock: Clock, logger: Logger): Promise<EventStore> {
   const { store } = config;
-  if (store.kind === "cosmos") throw new EdgeError("STORE_REFUSED", "no event store of kind cosmos is built in");
-  const { createPostgresEventStore } = await import("../store/postgres/postgres-event-store.ts");
-  return createPostgresEventStore({ database, telemetryDays: store.telemetryDays, clock, logger });
+  if (store.kind === "postgres") {
+    const { createPostgresEventStore } = await import("../store/postgres/postgres-event-store.ts");
+    return createPostgresEventStore({ database, telemetryDays: store.telemetryDays, clock, logger });
+  }
+  const { createCosmosEventStore } = await import("../store/cosmos/cosmos-event-store.ts");
+  const { endpoint, key, throughputMax } = store;
+  const throughput = throughputMax === undefined ? {} : { throughput: { autoscaleMax: throughputMax } };
+  return createCosmosEventStore({ endpoint, key, database: store.database, clock, logger, ...throughput });
 }

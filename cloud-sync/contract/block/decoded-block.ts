@@ -39,6 +39,8 @@ export interface DecodedBlock {
   events(firstIndex?: number, endIndex?: number): StoredEvent[];
   eventOffsets(): Float64Array;
   eventTimes(): Float64Array;
+  /** entityId of an event by its index in the block, without touching telemetry columns. */
+  entityId(index: number): string;
   /** undefined when the block has no sample of the signal. */
   column(signal: string): DecodedColumn | undefined;
   /** Events other than telemetry, without touching telemetry columns. */
@@ -78,6 +80,12 @@ export class LazyBlock implements DecodedBlock {
 
   eventOffsets(): Float64Array {
     return guarded("the columns of the events", () => this.#eventColumns().offsets());
+  }
+
+  entityId(index: number): string {
+    const { epoch, machineId, firstSeq } = this.head;
+    const own = guarded("the rare events", () => this.#eventTexts().get(index)?.entityId);
+    return own ?? `${epoch}/${machineId}/${firstSeq + index}`;
   }
 
   column(signal: string): DecodedColumn | undefined {

@@ -88,6 +88,12 @@ export class BundleRun implements DecodedBlock {
       .map((event) => this.#own(event));
   }
 
+  entityId(index: number): string {
+    const { epoch, machineId, firstSeq, firstEvent } = this.#place;
+    const shared = this.#shared.entityId(firstEvent + index);
+    return shared === `//${firstEvent + index + 1}` ? `${epoch}/${machineId}/${firstSeq + index}` : shared;
+  }
+
   column(signal: string): DecodedColumn | undefined {
     const column = this.#shared.column(signal);
     const [from, to] = this.#range(signal);

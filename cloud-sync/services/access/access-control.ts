@@ -89,6 +89,11 @@ export class AccessControl implements Access {
     return { id: account.id, name: account.name, role: account.role, kind: "local" };
   }
 
+  /** @throws EdgeError DATABASE_UNAVAILABLE */
+  async ping(): Promise<void> {
+    await this.#options.database.query("SELECT 1");
+  }
+
   async #find(request: FastifyRequest): Promise<Person | undefined> {
     const { authorization } = request.headers;
     if (authorization === undefined) return this.sessions.personOf(request);

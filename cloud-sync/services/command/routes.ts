@@ -92,7 +92,7 @@ function addKind(app: FastifyInstance, kind: Kind, commands: Commands, access: A
         response: { 200: state, ...failures },
         ...common,
       },
-      preHandler: access.require("viewer", heeds),
+      onRequest: access.require("viewer", heeds),
     },
     async (request, reply) => {
       const found = await commands.get(kind, request.params.id, asked(request));
@@ -110,7 +110,7 @@ function addKind(app: FastifyInstance, kind: Kind, commands: Commands, access: A
         ...common,
       },
       bodyLimit,
-      preHandler: writer,
+      onRequest: writer,
     },
     async (request, reply) => {
       const done = await commands.create(kind, request.body, asked(request));
@@ -123,19 +123,19 @@ function addKind(app: FastifyInstance, kind: Kind, commands: Commands, access: A
     {
       schema: { summary: `Replaces a ${name}'s data`, body: updateBody(kind), ...change },
       bodyLimit,
-      preHandler: writer,
+      onRequest: writer,
     },
     async (request, reply) =>
       answer(reply, await commands.update(kind, request.params.id, request.body.data, asked(request))),
   );
   app.delete<Sent>(
     `${url}/:id`,
-    { schema: { summary: `Marks a ${name} as deleted`, ...change }, bodyLimit, preHandler: administrator },
+    { schema: { summary: `Marks a ${name} as deleted`, ...change }, bodyLimit, onRequest: administrator },
     async (request, reply) => answer(reply, await commands.remove(kind, request.params.id, asked(request))),
   );
   app.post<Sent>(
     `${url}/:id/restore`,
-    { schema: { summary: `Takes back that a ${name} was deleted`, ...change }, bodyLimit, preHandler: administrator },
+    { schema: { summary: `Takes back that a ${name} was deleted`, ...change }, bodyLimit, onRequest: administrator },
     async (request, reply) => answer(reply, await commands.restore(kind, request.params.id, asked(request))),
   );
 }

@@ -128,7 +128,7 @@ async function removeStanding(
   if (daily.length > 0 && isDaily(container))
     await sql.prepared(`store_delete_${container}`, deleteStatement(container), [
       ...keyArrays(daily),
-      textArray(daily.map(({ before }) => before?.storedOn ?? "")),
+      daily.map(({ before }) => before?.storedOn),
     ]);
   const kept = leaving.filter(({ before }) => before?.storedOn === undefined);
   if (kept.length > 0) await sql.prepared("store_unkeep", UNKEEP_STATEMENT, [...keyArrays(kept), container]);
@@ -167,6 +167,6 @@ function writeValues(
     textArray(written.map(({ after }) => JSON.stringify(after.document.fields))),
     byteaArray(written.map(({ after }) => after.document.body)),
     storedMs,
-    textArray(written.map(place)),
+    written.map(place),
   ];
 }

@@ -51,6 +51,7 @@ export class Days {
       for (const { name, day } of await partitionsOf(this.#database, container)) {
         if (day >= firstKept) continue;
         await this.#database.transaction(async (sql) => {
+          await lockDays(sql, container);
           await sql.query(`SET LOCAL lock_timeout = ${DROP_LOCK_MS}`);
           await sql.query(`DROP TABLE IF EXISTS store.${name}`);
         });
@@ -68,8 +69,13 @@ export class Days {
   }
 }
 
-async function makePartition(sql: Sql, container: DailyContainer, day: string): Promise<void> {
+/** Who changes the partitions comes one behind the other: these changes lock several tables, in an order that is not ours to choose. */
+async function lockDays(sql: Sql, container: DailyContainer): Promise<void> {
   await sql.query("SELECT pg_advisory_xact_lock($1, $2)", [LOCK_CLASS, DAILY.indexOf(container)]);
+}
+
+async function makePartition(sql: Sql, container: DailyContainer, day: string): Promise<void> {
+  await lockDays(sql, container);
   if ((await partitionsOf(sql, container)).some((each) => each.day === day)) return;
   const name = `store.${container}_${day.replaceAll("-", "")}`;
   // Made apart and then attached: unlike PARTITION OF, that lets readers and writers of the other days go on.

@@ -49,6 +49,8 @@ function ordered(sources: readonly Source[], condition: string, order: string, l
     ([table, columns, own]) =>
       `(SELECT ${columns} FROM ${table} WHERE ${condition} AND ${own} ORDER BY ${order} LIMIT ${limit})`,
   );
+  const [only, ...more] = parts;
+  if (only !== undefined && more.length === 0) return only;
   return `${parts.join(" UNION ALL ")} ORDER BY ${order} LIMIT ${limit}`;
 }
 
@@ -79,29 +81,28 @@ export function feedStatement(container: Container, limit: number): string {
 }
 
 const VALUES = "position, stored_ms, bucket, in_feed, kind, stream, part, id, fields, body";
-/** flags: the bucket, doubled, plus one when it is in the feed. $9 stored_ms. */
-const UNNESTED = `unnest($1::int8[], $2::int8[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $10::text[])
+/** flags: the bucket, doubled, plus one when it is in the feed. $9 stored_ms, $10 places: days as dates, containers. */
+const unnested = (placeType: "date" | "text"): string =>
+  `unnest($1::int8[], $2::int8[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $10::${placeType}[])
     AS k (position, flags, kind, stream, part, id, fields, body, place)`;
-const SELECTED = "position, $9::int8, (flags / 2)::int2, flags % 2 = 1, kind, stream, part, id, fields, body";
+const SELECTED = "position, $9::int8, (flags / 2)::int2, flags % 2 = 1, kind, stream, part, id, fields, body, place";
 const NEWER = VALUES.split(", ")
   .filter((column) => !["stream", "part", "id"].includes(column))
   .map((column) => `${column} = excluded.${column}`)
   .join(", ");
 
-/** $10 days */
 export function writeStatement(container: DailyContainer): string {
-  return `INSERT INTO store.${container} (${VALUES}, stored_on) SELECT ${SELECTED}, place::date FROM ${UNNESTED}
+  return `INSERT INTO store.${container} (${VALUES}, stored_on) SELECT ${SELECTED} FROM ${unnested("date")}
     ON CONFLICT (stream, part, id, stored_on) DO UPDATE SET ${NEWER}`;
 }
 
-/** $10 containers */
-export const KEEP_STATEMENT = `INSERT INTO store.document (${VALUES}, container) SELECT ${SELECTED}, place FROM ${UNNESTED}
+export const KEEP_STATEMENT = `INSERT INTO store.document (${VALUES}, container) SELECT ${SELECTED} FROM ${unnested("text")}
     ON CONFLICT (stream, container, part, id) DO UPDATE SET ${NEWER}`;
 
 /** $1 streams, $2 parts, $3 ids, $4 days */
 export function deleteStatement(container: DailyContainer): string {
-  return `DELETE FROM store.${container} t USING unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS k (stream, part, id, stored_on)
-    WHERE ${IS_KEY} AND t.stored_on = k.stored_on::date`;
+  return `DELETE FROM store.${container} t USING unnest($1::text[], $2::text[], $3::text[], $4::date[]) AS k (stream, part, id, stored_on)
+    WHERE ${IS_KEY} AND t.stored_on = k.stored_on`;
 }
 
 /** $1 streams, $2 parts, $3 ids, $4 container */

@@ -40,7 +40,7 @@ export async function startDemoCloud(
       what: "the cloud side",
       code: "DATABASE_UNAVAILABLE",
       main: MAIN,
-      args: ["--config", config],
+      args: ["--config", config, "--seed-metadata"],
       nodeArguments: cli.nodeArguments,
       signal: cli.signal,
     });

@@ -8,7 +8,7 @@ import { KINDS } from "../kinds/kinds.ts";
 import { WWI_CRITERIA, WWI_FACTORIES } from "./wide-world-importers.ts";
 
 const SEEDER: Person = { id: "seed", name: "first start", role: "administrator", kind: "token" };
-const PRESS_TYPE = "stamping-press";
+const PRESS_TYPE = "press";
 
 export interface SeedOptions {
   readonly store: EventStore;

@@ -1,0 +1,72 @@
+import { join } from "node:path";
+import { pino } from "pino";
+import { onTestFinished } from "vitest";
+import type { StoredEvent } from "../../cloud-sync/contract/event.ts";
+import type { Database } from "../../cloud-sync/database/database.ts";
+import { CloudScorer, type CloudScorerOptions } from "../../cloud-sync/scoring/cloud-scorer.ts";
+import type { EventStore } from "../../cloud-sync/store/event-store.ts";
+import { createPostgresEventStore } from "../../cloud-sync/store/postgres/postgres-event-store.ts";
+import { readTelemetryDocument } from "../../cloud-sync/store/read-telemetry.ts";
+import { systemClock } from "../../edge/kernel/clock.ts";
+import { testDatabase } from "./postgres.ts";
+import { ROOT } from "./source-tree.ts";
+import { until } from "./until.ts";
+
+export const MODELS_FOLDER = join(ROOT, "models");
+const NEVER = new AbortController().signal;
+const logger = pino({ level: "silent" });
+
+export interface Office {
+  readonly store: EventStore;
+  readonly database: Database;
+}
+
+/** A database and an event store in it, of the test's own. */
+export async function openedOffice(): Promise<Office> {
+  const { database, ...server } = await testDatabase();
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  const store = createPostgresEventStore({ database, clock: systemClock, logger });
+  await store.ensure(NEVER);
+  return { store, database };
+}
+
+/** Runs a scorer until it has read so many documents of telemetry, then ends it; gives what it counted. */
+export async function scoreUntil(
+  { store, database }: Office,
+  documents: number,
+  options: Partial<CloudScorerOptions> = {},
+): Promise<CloudScorer["counts"]> {
+  const scorer = new CloudScorer({
+    store,
+    database,
+    modelsFolder: MODELS_FOLDER,
+    clock: systemClock,
+    logger,
+    ...options,
+  });
+  const ending = new AbortController();
+  const running = scorer.run(ending.signal, () => undefined);
+  const failed = running.then(() => {
+    throw new Error("the scorer ended");
+  });
+  await Promise.race([until(`${documents} documents scored`, () => scorer.counts.documents >= documents), failed]);
+  ending.abort();
+  await running;
+  return scorer.counts;
+}
+
+/** What the cloud's models said, by epoch, machine, seq. */
+export async function scoresIn({ store }: Pick<Office, "store">): Promise<StoredEvent[]> {
+  const events: StoredEvent[] = [];
+  for (const range of await store.feedRanges("scored_telemetry", NEVER)) {
+    let continuation: string | undefined;
+    for (let hasMore = true; hasMore; ) {
+      const page = await store.changes("scored_telemetry", range, continuation, 500, NEVER);
+      events.push(...page.documents.flatMap((document) => [...readTelemetryDocument(document).events()]));
+      ({ continuation, hasMore } = page);
+    }
+  }
+  const keyOf = ({ epoch, machineId, seq }: StoredEvent): string =>
+    `${machineId} ${epoch} ${String(seq).padStart(9, "0")}`;
+  return events.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+}
