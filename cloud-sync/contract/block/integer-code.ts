@@ -72,6 +72,15 @@ export class IntegerCode {
   #seen = 0;
   #sign = 0;
 
+  /** As a new one, in the same memory: short columns take longer to make one than to code. */
+  reset(): this {
+    this.#models.set(TEMPLATE);
+    this.#mean16 = 16;
+    this.#seen = 0;
+    this.#sign = 0;
+    return this;
+  }
+
   /** Sixteen times the running mean of |r|. */
   get mean16(): number {
     return this.#mean16;

@@ -32,6 +32,10 @@ export function codeIntegers(coder: Coder, integers: Float64Array, planned: Inte
   codeRest(coder, integers, smoothing, holds, first, step);
 }
 
+/** Of codeRest, which calls nothing that codes integers. */
+const integerCode = new IntegerCode();
+const NO_BITS = new Int32Array(0);
+
 function codeRest(
   coder: Coder,
   integers: Float64Array,
@@ -40,9 +44,9 @@ function codeRest(
   first: number,
   step: number,
 ): void {
-  const code = new IntegerCode();
+  const code = integerCode.reset();
   const predictor = new Predictor(smoothing);
-  const holdBits = fairBits(HOLD_HISTORY);
+  const holdBits = holds ? fairBits(HOLD_HISTORY) : NO_BITS;
   const decoding = coder.decoding;
   let previous = 0;
   let history = 0;

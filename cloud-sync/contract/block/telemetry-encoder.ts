@@ -174,5 +174,7 @@ function usualOf(wayOfSignal: Uint8Array): number {
   for (const way of wayOfSignal) counts[way] = (counts[way] as number) + 1;
   counts[MIXED] = 0;
   counts[TimeWay.Explicit] = 0;
-  return counts.indexOf(Math.max(...counts));
+  let usual = 0;
+  for (let way = 1; way < counts.length; way++) if ((counts[way] as number) > (counts[usual] as number)) usual = way;
+  return usual;
 }

@@ -34,7 +34,10 @@ export class BundleRun implements DecodedBlock {
     const offsets = this.eventOffsets();
     const times = this.eventTimes();
     let samples = 0;
-    for (const signal of this.signals) samples += this.column(signal)?.numbers.length ?? 0;
+    for (const signal of this.#shared.signals) {
+      const [from, to] = this.#range(signal);
+      samples += to - from;
+    }
     return {
       version: this.#shared.head.version,
       epoch,

@@ -35,8 +35,11 @@ describe("frame", () => {
           expect({ ...own?.head, bytes: 0, headBytes: 0 }).toEqual({ ...alone.head, bytes: 0, headBytes: 0 });
           expect(new Set(own?.signals)).toEqual(new Set(alone.signals));
           for (const signal of alone.signals) {
-            const { values, ...column } = own?.column(signal) ?? { values: () => [] };
-            const { values: expected, ...other } = alone.column(signal) ?? { values: () => [] };
+            const { values, isNumeric, ...column } = own?.column(signal) ?? { values: () => [], isNumeric: true };
+            const { values: expected, ...more } = alone.column(signal) ?? { values: () => [], isNumeric: true };
+            const { isNumeric: isOwn, ...other } = more;
+            // Of a run it speaks of all runs.
+            expect(isNumeric && !isOwn).toBe(false);
             expect(isDeepStrictEqual(column, other) && isDeepStrictEqual(values(), expected())).toBe(true);
           }
           expect(isDeepStrictEqual(own?.rareEvents(), alone.rareEvents())).toBe(true);
