@@ -6,6 +6,7 @@ import { certsCommand } from "./commands/certs.ts";
 import { configCommand } from "./commands/config.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { hubCommand } from "./commands/hub.ts";
+import { lakeCommand } from "./commands/lake.ts";
 import { logCommand } from "./commands/log.ts";
 import { machinesCommand } from "./commands/machines.ts";
 import { readCommand } from "./commands/read.ts";
@@ -49,6 +50,7 @@ export function createProgram(cli: Cli): Command {
     logCommand,
     hubCommand,
     uplinkCommand,
+    lakeCommand,
     configCommand,
   ]) {
     program.addCommand(make(cli));
