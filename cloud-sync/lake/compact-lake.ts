@@ -36,6 +36,8 @@ export interface Compaction {
   readonly bytesBefore: number;
   readonly bytesAfter: number;
   readonly rows: number;
+  /** Merges that were not done, for they would take more memory than allowed. */
+  readonly tooLarge: number;
   /** Files of earlier merges that were taken away. */
   readonly removed: number;
 }
@@ -80,12 +82,15 @@ export async function compactLake(options: CompactOptions): Promise<Compaction> 
     });
   const compactor = new Compactor(options);
   await compactor.commit.recover(signal);
-  const totals = { partitions: 0, filesBefore: 0, filesAfter: 0, bytesBefore: 0, bytesAfter: 0, rows: 0 };
+  const totals = { partitions: 0, filesBefore: 0, filesAfter: 0, bytesBefore: 0, bytesAfter: 0, rows: 0, tooLarge: 0 };
   for (const group of compactor.groups(await compactor.catalog.files())) {
     signal.throwIfAborted();
     lock.check();
     const merged = await compactor.merge(group);
-    if (merged === undefined) continue;
+    if (merged === undefined) {
+      totals.tooLarge++;
+      continue;
+    }
     totals.partitions++;
     totals.filesBefore += group.length;
     totals.filesAfter++;

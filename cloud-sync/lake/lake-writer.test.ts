@@ -7,7 +7,12 @@ import { blockOf, noSignal, put, readingsIn, readingsOf } from "../../test/suppo
 import { compactOnce, expectTidy, followOnce, glob, lakeBench, manifestPaths } from "../../test/support/lake-bench.ts";
 import { tempFolder } from "../../test/support/temp-folder.ts";
 import type { StoredEvent } from "../contract/event.ts";
+import { RollupBuilder } from "../contract/rollup/rollup-builder.ts";
+import type { SampleValue } from "../contract/sample.ts";
+import { partitionOf } from "../store/telemetry-document.ts";
+import { eventsDocument, rollupDocument } from "../store/write-telemetry.ts";
 import { LakeWriter } from "./lake-writer.ts";
+import { openLake } from "./open-lake.ts";
 import { filesOf } from "./place/place.ts";
 
 const logger = pino({ level: "silent" });
@@ -83,4 +88,60 @@ test("merging: the same rows as before, sorted, in one file a partition; readers
   expect(again).toMatchObject({ partitions: 0, removed: 4 });
   expect(await readingsIn(glob(own.folder))).toEqual(before);
   await expectTidy(own);
+});
+
+test("zeros keep their signs, integers of 64 bits and texts their every digit, through a merge", async () => {
+  await using own = await lakeBench(tempFolder());
+  const values = [-0, 0, -0, 2n ** 63n, "-0", true, [-0, 1n], null, Number.NaN];
+  const [event] = streams[0] as [StoredEvent];
+  const timeMs = Date.UTC(2026, 5, 1);
+  const events = Array.from({ length: 90 }, (_, i): StoredEvent => {
+    const sample = { signal: "s", value: values[i % 9] as SampleValue, statusCode: 0, sourceTimestampMs: null };
+    const samples = [{ ...sample, serverTimestampMs: null, receivedTimestampMs: timeMs + i }];
+    return { ...event, seq: i + 1, type: "telemetry", timeMs: timeMs + i, data: { samples } } as StoredEvent;
+  });
+  for (const part of [0, 45]) {
+    await put(own.store, blockOf(events.slice(part, part + 45)));
+    await followOnce(own);
+  }
+  expect(await readingsIn(glob(own.folder))).toEqual(readingsOf(events));
+  expect(await compactOnce(own)).toMatchObject({ filesBefore: 2, removed: 2 });
+  expect(await readingsIn(glob(own.folder))).toEqual(readingsOf(events));
+});
+
+test("roll-ups, which may come twice, and what the cloud's models said are there, too", async () => {
+  await using own = await lakeBench(tempFolder());
+  const builder = new RollupBuilder();
+  for (const minute of [29_670_000, 29_670_001]) builder.add(1, minute * 60_000, 5, 0);
+  const range = { epoch: "e", machineId: "redmond/mill-07", firstSeq: 10, lastSeq: 20, firstOffset: 1, lastOffset: 2 };
+  const part = { ...range, samples: 2, names: ["other", "load"], aggregates: builder.finish() };
+  const document = rollupDocument(part, { factoryId: "redmond", deviceId: "box", enqueuedMs: 1 });
+  const partition = partitionOf({ ...range, seq: 10 });
+  const prediction: StoredEvent = {
+    ...(streams[0]?.[0] as StoredEvent),
+    epoch: "score:maintenance@1.0.0/e",
+    type: "prediction",
+    data: { requirement: "spindle", probability: 0.75 },
+  } as StoredEvent;
+  const scored = eventsDocument([prediction], { factoryId: "redmond", deviceId: "", enqueuedMs: 1 });
+  for (const _ of [1, 2]) {
+    await own.store.commit("telemetry", [{ partition, operations: [{ op: "upsert", document }] }], noSignal);
+    await followOnce(own);
+  }
+  await own.store.commit(
+    "scored_telemetry",
+    [{ partition, operations: [{ op: "create", document: scored }] }],
+    noSignal,
+  );
+  await followOnce(own);
+  const lake = openLake({ place: { folder: own.folder } });
+  const rollups = await lake.query(
+    "SELECT signal, epoch_ms(time), count, minimum, mean, first_seq FROM rollups ORDER BY time",
+  );
+  expect(rollups.rows).toEqual([
+    ["load", 29_670_000 * 60_000, 1, 5, 5, 10],
+    ["load", 29_670_001 * 60_000, 1, 5, 5, 10],
+  ]);
+  const events = await lake.query("SELECT type, json_extract_string(data, 'requirement'), epoch FROM events");
+  expect(events.rows).toEqual([["prediction", "spindle", "score:maintenance@1.0.0/e"]]);
 });

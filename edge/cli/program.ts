@@ -7,6 +7,7 @@ import { cloudCommand } from "./commands/cloud.ts";
 import { configCommand } from "./commands/config.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { hubCommand } from "./commands/hub.ts";
+import { lakeCommand } from "./commands/lake.ts";
 import { logCommand } from "./commands/log.ts";
 import { machinesCommand } from "./commands/machines.ts";
 import { readCommand } from "./commands/read.ts";
@@ -52,6 +53,7 @@ export function createProgram(cli: Cli): Command {
     hubCommand,
     uplinkCommand,
     cloudCommand,
+    lakeCommand,
     configCommand,
   ]) {
     program.addCommand(make(cli));
