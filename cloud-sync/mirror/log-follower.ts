@@ -49,7 +49,7 @@ export class LogFollower {
   constructor(options: LogFollowerOptions) {
     const { database, site, log, store, clock } = options;
     this.#options = options;
-    this.#cursor = new LogCursor(database, site);
+    this.#cursor = new LogCursor(database, site, clock);
     this.#batches = new LogBatches(log, (machineId) => ({
       factoryId: factoryOf(machineId),
       deviceId: site,

@@ -19,7 +19,7 @@ import { ShakyStore } from "../../test/support/shaky-store.ts";
 import { tempFolder } from "../../test/support/temp-folder.ts";
 import { until } from "../../test/support/until.ts";
 import type { NewEvent, StoredEvent } from "../contract/event.ts";
-import { FOLLOWED_CONTAINERS, type FollowedContainer } from "../services/query/schemas/changes-page.ts";
+import { FOLLOWED_CONTAINERS, type FollowedContainer } from "../services/query/changes/schema.ts";
 import type { EventStore, StoredDocument } from "../store/event-store.ts";
 import { createPostgresEventStore } from "../store/postgres/postgres-event-store.ts";
 import { createMirror, type Mirror, type MirrorOptions } from "./mirror.ts";

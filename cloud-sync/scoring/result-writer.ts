@@ -27,28 +27,30 @@ export class ResultWriter {
     for (let attempt = 0; waiting.length > 0; attempt++) {
       if (attempt > 0) await this.#clock.sleep(backoffMs(attempt, { baseMs: 5, maxMs: 200 }), signal);
       const results = await this.#store.commit("scored_telemetry", waiting, signal);
-      const left: Transaction[] = [];
+      const taken: Transaction[] = [];
       for (const [i, result] of results.entries()) {
         const transaction = waiting[i] as Transaction;
         if (result.status === "done") created += transaction.operations.length;
-        else if (result.status === "exists") left.push(...(await this.#withoutKnown(transaction, signal)));
+        else if (result.status === "exists") taken.push(transaction);
         else throw new EdgeError("STORE_REFUSED", `a score was not taken: ${result.status}`);
       }
-      waiting = left;
+      waiting = await this.#withoutKnown(taken, signal);
     }
     return created;
   }
 
-  async #withoutKnown({ partition, operations }: Transaction, signal: AbortSignal): Promise<Transaction[]> {
-    const ids = operations.flatMap((operation) => (operation.op === "create" ? [operation.document.id] : []));
-    const found = await this.#store.get(
-      "scored_telemetry",
-      ids.map((id) => ({ partition, id })),
-      signal,
+  /** What is not there yet. */
+  async #withoutKnown(transactions: readonly Transaction[], signal: AbortSignal): Promise<Transaction[]> {
+    const keys = transactions.flatMap(({ partition, operations }) =>
+      operations.flatMap((operation) => (operation.op === "create" ? [{ partition, id: operation.document.id }] : [])),
     );
-    const known = new Set(found.flatMap((document) => (document === undefined ? [] : [document.id])));
-    const left = operations.filter((operation) => operation.op === "create" && !known.has(operation.document.id));
-    return left.length === 0 ? [] : [{ partition, operations: left }];
+    if (keys.length === 0) return [];
+    const found = await this.#store.get("scored_telemetry", keys, signal);
+    let at = 0;
+    return transactions.flatMap(({ partition, operations }) => {
+      const left = operations.filter(() => found[at++] === undefined);
+      return left.length === 0 ? [] : [{ partition, operations: left }];
+    });
   }
 }
 

@@ -1,6 +1,8 @@
 import { parseArgs } from "node:util";
 import { catchUp } from "./cloud-sections/catch-up.ts";
 import { company } from "./cloud-sections/company.ts";
+import { cosmosRows } from "./cloud-sections/cosmos-units.ts";
+import { office } from "./cloud-sections/office.ts";
 import { type Row, runSections } from "./run-sections.ts";
 
 interface Options {
@@ -10,7 +12,12 @@ interface Options {
   readonly readings: number;
 }
 
-const SECTIONS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = { company, "catch-up": catchUp };
+const SECTIONS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> = {
+  company,
+  "catch-up": catchUp,
+  office,
+  cosmos: cosmosRows,
+};
 
 /** The cloud side: the whole company on one machine, catching up, the office's queries, Cosmos DB's units. `--only NAME` for one. */
 export async function run(args: readonly string[]): Promise<void> {

@@ -6,6 +6,7 @@ import type { Database } from "../../cloud-sync/database/database.ts";
 import { type Compaction, compactLake } from "../../cloud-sync/lake/compact-lake.ts";
 import { LakeWriter } from "../../cloud-sync/lake/lake-writer.ts";
 import { readManifest } from "../../cloud-sync/lake/manifest.ts";
+import type { LakeFiles } from "../../cloud-sync/lake/place/lake-files.ts";
 import { filesOf, type LakePlace } from "../../cloud-sync/lake/place/place.ts";
 import type { EventStore } from "../../cloud-sync/store/event-store.ts";
 import { createPostgresEventStore } from "../../cloud-sync/store/postgres/postgres-event-store.ts";
@@ -35,7 +36,7 @@ export async function lakeBench(folder: string): Promise<LakeBench> {
 /** Follows the feed to its end, then stops. */
 export async function followOnce(
   { database, store, folder }: LakeBench,
-  options: { rowsMax?: number; place?: LakePlace } = {},
+  options: { rowsMax?: number; place?: LakePlace | LakeFiles } = {},
 ): Promise<void> {
   const end = new AbortController();
   // The lock of a process that was killed may be there for another moment; a long sleep is that of the end of the feed.

@@ -71,6 +71,10 @@ export function testReading(t: StoreInTest): void {
     for (const container of CONTAINERS) {
       const [document] = await t.store.get(container, [{ partition, id: "a" }], NEVER);
       expect(document?.fields).toEqual({ text: container });
+      const [inRange] = await t.store.range(container, partition, { limit: 5 }, NEVER);
+      expect(inRange?.fields).toEqual({ text: container });
+      const inFeed = (await followed(t.store, container)).documents;
+      expect(inFeed.filter(({ partition: { stream } }) => stream === partition.stream)).toHaveLength(1);
     }
   });
 

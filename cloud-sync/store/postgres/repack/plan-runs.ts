@@ -22,7 +22,7 @@ export interface RepackLimits {
   readonly settleMs: number;
 }
 
-/** At 6,000 readings a block takes 2.1 bytes a reading of our own simulated cells, at 20,000 it has what there is to gain. */
+/** Of the simulated cells, bodies of three seconds take 5.2 bytes a reading, those of 6,000 readings 0.6, of 20,000 0.4. */
 export const REPACK_LIMITS: RepackLimits = { readingsWanted: 20_000, documentsMax: 128, settleMs: 3_600_000 };
 /** Bodies that are put together; the block becomes smaller, and is bounded by BLOCK_BYTES_MAX. */
 const RUN_BYTES_MAX = 200 * 1024;
