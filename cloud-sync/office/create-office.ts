@@ -45,10 +45,10 @@ export function createOffice(options: OfficeOptions): FastifyInstance {
     scope.addHook("onSend", async (_request, reply) => {
       reply.header("cache-control", "no-store");
     });
-    await scope.register(sessionRoutes(access));
-    if (access.oidc !== undefined) await scope.register(oidcRoutes(access, access.oidc));
-    await scope.register(accountRoutes(access));
-    await scope.register(tokenRoutes(access, () => clock.nowMs()));
+    await scope.register(sessionRoutes(access, logger));
+    if (access.oidc !== undefined) await scope.register(oidcRoutes(access, access.oidc, logger));
+    await scope.register(accountRoutes(access, logger));
+    await scope.register(tokenRoutes(access, logger, () => clock.nowMs()));
     scope.get("/api/health", { schema: { hide: true } }, async () => {
       await access.ping();
       return { status: "ok" };

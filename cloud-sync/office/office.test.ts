@@ -3,9 +3,13 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EdgeError } from "../../edge/kernel/errors.ts";
+import { freePort } from "../../edge/kernel/free-port.ts";
 import { Client, TestOffice } from "../../test/support/office.ts";
 import { tempFolder } from "../../test/support/temp-folder.ts";
+import { Database } from "../database/database.ts";
+import { createAccess } from "../services/access/access-control.ts";
 import { HttpComponent } from "../services/http/http-component.ts";
+import { queryRoutes } from "../services/query/service.ts";
 import { createOffice } from "./create-office.ts";
 
 const PASSWORD = "correct horse battery staple";
@@ -346,6 +350,40 @@ describe("the server", () => {
       error: "FST_ERR_BAD_URL",
       hint: null,
     });
+  });
+
+  test("without its database it says so", async () => {
+    const { clock, logger } = office;
+    const gate = new Database({ url: office.database.url.replace(/:\d+\//, `:${await freePort()}/`) });
+    const access = createAccess({ database: gate, config: { secure: false }, clock, logger });
+    const app = createOffice({ access, clock, logger, webRoot: "/nowhere" });
+    const headers = { authorization: `Bearer tlst_${"x".repeat(43)}`, host: "localhost" };
+    for (const url of ["/api/session", "/api/health"]) {
+      const answer = await app.inject({ url, headers });
+      expect([url, answer.statusCode, answer.json().error]).toEqual([url, 503, "DATABASE_UNAVAILABLE"]);
+      expect(answer.headers["retry-after"]).toBe("5");
+    }
+    await app.close();
+    await gate[Symbol.asyncDispose]();
+  });
+
+  test("the query service stands beside the others", async () => {
+    const { access, clock, logger } = office;
+    const query = queryRoutes({ database: office.database.database, access, clock, logger });
+    const app = createOffice({ access, clock, logger, query, webRoot: "/nowhere" });
+    const address = await app.listen({ host: "127.0.0.1", port: 0 });
+    const nobody = new Client(address);
+    expect((await nobody.get("/api/query/overview")).status).toBe(401);
+    const program = new Client(address, await access.tokens.add({ name: "reader", role: "viewer" }, "test"));
+    expect((await program.get("/api/query/overview")).status).toBe(200);
+    expect((await program.get("/api/query/openapi.json")).body.info.title).toMatch(/query/);
+    expect((await program.get("/api/query/none")).body.error).toBe("NOT_FOUND");
+    const mirror = new Client(
+      address,
+      await access.tokens.add({ name: "one", role: "viewer", factoryId: "f" }, "test"),
+    );
+    expect((await mirror.get("/api/query/overview")).body.error).toBe("FACTORY_ONLY");
+    await app.close();
   });
 
   test("is well, and describes itself", async () => {

@@ -1,5 +1,6 @@
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
 import type { FastifyRequest } from "fastify";
+import type { Logger } from "pino";
 import type { AccessControl } from "../../services/access/access-control.ts";
 import { newPassword } from "../../services/access/passwords.ts";
 import { AccountSchema, closed, Name, Password, RoleSchema } from "../schemas.ts";
@@ -7,7 +8,7 @@ import { AccountSchema, closed, Name, Password, RoleSchema } from "../schemas.ts
 const Params = Type.Object({ id: Type.String({ minLength: 1 }) });
 
 /** Who may use the office; for administrators. */
-export function accountRoutes(access: AccessControl): FastifyPluginAsyncTypebox {
+export function accountRoutes(access: AccessControl, logger: Logger): FastifyPluginAsyncTypebox {
   const { accounts, sessions } = access;
   return async (app) => {
     app.addHook("onRequest", access.require("administrator"));
@@ -41,7 +42,7 @@ export function accountRoutes(access: AccessControl): FastifyPluginAsyncTypebox 
         const { name, role, password } = request.body;
         const made = password === undefined ? newPassword() : null;
         const account = await accounts.add({ name, role, password: password ?? made ?? "" }, authorOf(request));
-        request.log.info({ account: account.name, role, by: authorOf(request) }, "account made");
+        logger.info({ account: account.name, role, by: authorOf(request) }, "account made");
         return reply.code(201).send({ account, password: made });
       },
     );
@@ -70,7 +71,7 @@ export function accountRoutes(access: AccessControl): FastifyPluginAsyncTypebox 
         const change = { ...(role && { role }), ...(disabled !== undefined && { disabled }) };
         const account = await accounts.change(id, change, authorOf(request));
         if (password !== undefined || disabled === true) await sessions.closeAllOf(id);
-        request.log.info({ account: account.name, ...change, by: authorOf(request) }, "account changed");
+        logger.info({ account: account.name, ...change, by: authorOf(request) }, "account changed");
         return account;
       },
     );
@@ -81,7 +82,7 @@ export function accountRoutes(access: AccessControl): FastifyPluginAsyncTypebox 
         const { id } = request.params;
         await accounts.remove(id);
         await sessions.closeAllOf(id);
-        request.log.info({ account: id, by: authorOf(request) }, "account deleted");
+        logger.info({ account: id, by: authorOf(request) }, "account deleted");
         return reply.code(204).send();
       },
     );

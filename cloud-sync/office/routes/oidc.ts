@@ -1,10 +1,11 @@
 import type { FastifyError, FastifyPluginAsync, FastifyReply } from "fastify";
+import type { Logger } from "pino";
 import type { AccessControl } from "../../services/access/access-control.ts";
 import { CALLBACK_PATH, type Oidc } from "../../services/access/oidc/oidc.ts";
 import { failureOf } from "../../services/http/failures.ts";
 
 /** The way to the company's login and back. Browsers go it, not programs: what goes wrong is a page with a sentence. */
-export function oidcRoutes(access: AccessControl, oidc: Oidc): FastifyPluginAsync {
+export function oidcRoutes(access: AccessControl, oidc: Oidc, logger: Logger): FastifyPluginAsync {
   return async (app) => {
     app.setErrorHandler((error: FastifyError, request, reply) => {
       const failure = failureOf(error, "/api/openapi.json");
@@ -17,7 +18,7 @@ export function oidcRoutes(access: AccessControl, oidc: Oidc): FastifyPluginAsyn
     app.get(CALLBACK_PATH, { schema: { hide: true } }, async (request, reply) => {
       const person = await oidc.finish(request, reply);
       await access.sessions.open(person, request, reply);
-      request.log.info({ person: person.name, from: request.ip }, "logged in by the identity provider");
+      logger.info({ person: person.name, from: request.ip }, "logged in by the identity provider");
       return reply.redirect("/", 303);
     });
   };

@@ -1,10 +1,11 @@
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
+import type { Logger } from "pino";
 import type { AccessControl } from "../../services/access/access-control.ts";
 import { Failure } from "../../services/http/failure.ts";
 import { closed, Name, Password, SessionSchema } from "../schemas.ts";
 
 /** Logging in and out, and changing one's own password. */
-export function sessionRoutes(access: AccessControl): FastifyPluginAsyncTypebox {
+export function sessionRoutes(access: AccessControl, logger: Logger): FastifyPluginAsyncTypebox {
   const oidc = access.oidc !== undefined;
   return async (app) => {
     app.get(
@@ -35,7 +36,7 @@ export function sessionRoutes(access: AccessControl): FastifyPluginAsyncTypebox 
         const { name, password } = request.body;
         const person = await access.login(name, password, request.ip);
         const csrf = await access.sessions.open(person, request, reply);
-        request.log.info({ person: person.name, from: request.ip }, "logged in");
+        logger.info({ person: person.name, from: request.ip }, "logged in");
         return { person, csrf, oidc };
       },
     );

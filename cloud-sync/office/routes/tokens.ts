@@ -1,4 +1,5 @@
 import { type FastifyPluginAsyncTypebox, Type } from "@fastify/type-provider-typebox";
+import type { Logger } from "pino";
 import type { AccessControl } from "../../services/access/access-control.ts";
 import { Failure } from "../../services/http/failure.ts";
 import { closed, Name, RoleSchema, TokenSchema } from "../schemas.ts";
@@ -9,7 +10,7 @@ const DAYS_MAX = 3_650;
 const FACTORY_CHARACTERS_MAX = 512;
 
 /** Tokens of programs; for administrators. */
-export function tokenRoutes(access: AccessControl, nowMs: () => number): FastifyPluginAsyncTypebox {
+export function tokenRoutes(access: AccessControl, logger: Logger, nowMs: () => number): FastifyPluginAsyncTypebox {
   const { tokens } = access;
   return async (app) => {
     app.addHook("onRequest", access.require("administrator"));
@@ -46,7 +47,7 @@ export function tokenRoutes(access: AccessControl, nowMs: () => number): Fastify
         const { name, role, factoryId, days } = request.body;
         const expiresMs = days === undefined ? undefined : nowMs() + days * DAY_MS;
         const token = await tokens.add({ name, role, factoryId, expiresMs }, authorOf(request));
-        request.log.info({ token: name, role, factoryId, by: authorOf(request) }, "token made");
+        logger.info({ token: name, role, factoryId, by: authorOf(request) }, "token made");
         return reply.code(201).send({ token });
       },
     );
@@ -56,7 +57,7 @@ export function tokenRoutes(access: AccessControl, nowMs: () => number): Fastify
       async (request, reply) => {
         if (!(await tokens.remove(request.params.name)))
           throw new Failure(404, "TOKEN_UNKNOWN", "there is no token of this name");
-        request.log.info({ token: request.params.name, by: authorOf(request) }, "token revoked");
+        logger.info({ token: request.params.name, by: authorOf(request) }, "token revoked");
         return reply.code(204).send();
       },
     );

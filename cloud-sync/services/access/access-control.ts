@@ -80,10 +80,13 @@ export class AccessControl implements Access {
     await this.#throttle.begin(login, address);
     const account = await this.accounts.byName(name);
     const { isRight, isOld } = await this.#passwords.verify(password, account?.password);
-    if (account === undefined || !isRight || account.disabled)
+    if (account === undefined || !isRight || account.disabled) {
+      // Bounded by the throttle; who looks for somebody who guesses finds them here.
+      this.#options.logger.warn({ account: account?.name ?? null, from: address }, "a login was refused");
       throw new Failure(401, "LOGIN_REFUSED", "name or password is wrong", {
         hint: "An administrator can set another password.",
       });
+    }
     await this.#throttle.succeeded(login, address);
     if (isOld) await this.accounts.storeHash(account.id, await this.#passwords.hash(password), account.changed_by);
     return { id: account.id, name: account.name, role: account.role, kind: "local" };
