@@ -72,7 +72,7 @@ async function fillMachines(
 ): Promise<void> {
   await sql.query(
     `INSERT INTO model.machine_latest (machine_id, factory_id, device_id, type_name, epoch, seq, event_at, enqueued_at, link_state, link_detail,
-            state, state_at, signal_info, set_no, numbers, texts, status_codes, source_ms, received_ms, seqs)
+            state, state_at, signal_info, set_no, numbers, texts, status_codes, source_ms, received_ms, seqs, key_ms, state_seq, info_seq, links)
      SELECT id, split_part(id, '/', 1), 'box-' || split_part(id, '/', 1), 'type ' || n % 4, 'e1', 1000 + n, $2::timestamptz - n % 7 * interval '1 second', $2,
             CASE WHEN n % 53 = 0 THEN 'disconnected' ELSE 'connected' END, CASE WHEN n % 53 = 0 THEN '10.1.2.3 refuses connections' END,
             CASE n % 10 WHEN 0 THEN 'idle' WHEN 1 THEN 'setup' ELSE CASE WHEN n % 59 = 0 THEN 'fault' ELSE 'running' END END, $2::timestamptz - interval '90 minutes',
@@ -80,7 +80,7 @@ async function fillMachines(
                     'title', coalesce((ARRAY['Electricity utilization','Temperature','Pressure'])[i], 'Signal ' || i), 'unit', coalesce((ARRAY['%','°C','psi'])[i], 'mm/s'), 'key', i <= 3, 'type', 'float64', 'intervalMs', 1000))
                FROM generate_series(1, $3::int) i),
             1, (SELECT array_agg(n * 1000 + i) FROM generate_series(1, $3::int) i), array_fill(NULL::text, ARRAY[$3::int]), array_fill(0::bigint, ARRAY[$3::int]),
-            array_fill($4::float8, ARRAY[$3::int]), array_fill($4::float8, ARRAY[$3::int]), array_fill(1::bigint, ARRAY[$3::int])
+            array_fill($4::float8, ARRAY[$3::int]), array_fill($4::float8, ARRAY[$3::int]), array_fill(1::bigint, ARRAY[$3::int]), $4::float8, 1, 1, '{}'
        FROM unnest($1::text[]) WITH ORDINALITY AS u (id, n)`,
     [ids, now, signals, now.getTime() - 800],
   );
@@ -138,10 +138,9 @@ async function fillEntities(
   const at = "$2::timestamptz - k * interval '1 minute'";
   await sql.query(
     `INSERT INTO model.entity_event (machine_id, id, factory_id, entity_type, entity_id, event_type, event_data, event_at, epoch, seq)
-     SELECT id, 't' || k, split_part(id, '/', 1), 'MachineTelemetry', id || '#' || k, 'Telemetry Ingest', jsonb_build_object('samples', jsonb_build_array(
-            jsonb_build_object('signal', 'electricityUtilization', 'value', (20 + n % 10 + k % 3) * CASE WHEN k % 5 = 0 THEN 1.5 ELSE 1 END, 'statusCode', 0),
-            jsonb_build_object('signal', 'machineTemperature', 'value', 50 + (k * 7 + n) % 40, 'statusCode', 0),
-            jsonb_build_object('signal', 'machinePressure', 'value', 7400 + (k * 13 + n * 3) % 300, 'statusCode', 0))), ${at}, 'e1', 5000 - k ${source}`,
+     SELECT id, 't' || k, split_part(id, '/', 1), 'MachineTelemetry', id || '#' || k, 'Telemetry Ingest', jsonb_build_object(
+            'electricityUtilization', (20 + n % 10 + k % 3) * CASE WHEN k % 5 = 0 THEN 1.5 ELSE 1 END,
+            'machineTemperature', 50 + (k * 7 + n) % 40, 'machinePressure', 7400 + (k * 13 + n * 3) % 300), ${at}, 'e1', 5000 - k ${source}`,
     values,
   );
   await sql.query(
@@ -167,10 +166,10 @@ async function fillEntities(
 
 async function fillAlarms(sql: Sql, ids: readonly string[], now: Date): Promise<void> {
   await sql.query(
-    `INSERT INTO model.alarm (machine_id, alarm_id, factory_id, source, signal, priority, state, message, raised_at, changed_at, acknowledged_by, occurrences, epoch, seq, data)
+    `INSERT INTO model.alarm (machine_id, alarm_id, factory_id, source, signal, priority, state, message, raised_at, changed_at, acknowledged_by, occurrences, epoch, seq, data, history)
      SELECT id, 'temperature-high-' || k, split_part(id, '/', 1), 'limit', 'machineTemperature', (ARRAY['critical', 'high', 'medium', 'low'])[1 + (n * k) % 4],
             CASE WHEN (n + k) % 37 = 0 THEN 'unacknowledged' WHEN (n + k) % 41 = 0 THEN 'acknowledged' WHEN (n + k) % 43 = 0 THEN 'shelved' ELSE 'normal' END,
-            'Temperature above ' || (60 + k) || ' °C', $2::timestamptz - n * interval '17 seconds', $2::timestamptz - n * interval '11 seconds', NULL, k, 'e1', 900, '{}'
+            'Temperature above ' || (60 + k) || ' °C', $2::timestamptz - n * interval '17 seconds', $2::timestamptz - n * interval '11 seconds', NULL, k, 'e1', 900, '{}', '[]'
        FROM unnest($1::text[]) WITH ORDINALITY AS u (id, n) CROSS JOIN generate_series(1, 5) k`,
     [ids, now],
   );

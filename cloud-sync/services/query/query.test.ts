@@ -202,10 +202,10 @@ describe("lists", () => {
 
   test("of telemetry are filtered by entity, event type and time", async () => {
     const machine = machineId(2, 7);
-    type Answer = { rows: { id: string; data: { samples: unknown[] } }[] };
+    type Answer = { rows: { id: string; data: object }[] };
     const one = await office.get<Answer>("/api/query/telemetry", { machine, entity: `${machine}#3` });
     expect(one.rows.map(({ id }) => id)).toEqual(["t3"]);
-    expect(one.rows[0]?.data.samples).toHaveLength(3);
+    expect(Object.keys(one.rows[0]?.data ?? {})).toHaveLength(3);
     const span = { machine, fromMs: NOW_MS - 180_000, toMs: NOW_MS - 60_000, order: "oldest" };
     expect((await office.get<Answer>("/api/query/telemetry", span)).rows.map(({ id }) => id)).toEqual(["t3", "t2"]);
     expect((await office.get<Answer>("/api/query/telemetry", { eventType: "None Such" })).rows).toEqual([]);

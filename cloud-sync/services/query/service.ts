@@ -6,6 +6,7 @@ import type { Database } from "../../database/database.ts";
 import type { EventStore } from "../../store/event-store.ts";
 import type { Access } from "../access/access.ts";
 import { addNotFound } from "../http/failures.ts";
+import { addRateLimit } from "../http/rate-limit.ts";
 import { createServer } from "../http/server.ts";
 import { changesRoutes } from "./changes/routes.ts";
 import { entityRoutes } from "./entities/routes.ts";
@@ -20,27 +21,32 @@ import { addQueryValidation } from "./plugins/validation.ts";
 import type { QueryContext } from "./query-context.ts";
 import { openReads } from "./reads.ts";
 import { reportRoutes } from "./reports/routes.ts";
+import { changesRoutes } from "./routes/changes.ts";
 import { trendRoutes } from "./trends/routes.ts";
 
 export interface QueryOptions {
   /** Whose address is read from, over connections of the service's own. */
   readonly database: Pick<Database, "url">;
-  /** Whose changes factories follow; left out, they can't. All else stands in the read models. */
+  /** Of whose changes factories may ask; all else stands in the read models. */
   readonly store?: EventStore;
   readonly access: Access;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
+/** Of one address, behind which a whole office may sit: a page asks about once a second. */
+const REQUESTS_PER_MINUTE_MAX = 3_000;
+
 /** All reads of the office, below /api/query, for whoever may look. To be registered in any Fastify server. */
 export function queryRoutes({ database, store, access, clock }: QueryOptions): FastifyPluginAsync {
   return async (scope) => {
     const sql = openReads(database.url);
     scope.addHook("onClose", () => sql[Symbol.asyncDispose]());
-    addQueryFailures(scope);
-    addQueryValidation(scope);
+    await addRateLimit(scope, REQUESTS_PER_MINUTE_MAX);
     await addOpenapi(scope);
     if (store !== undefined) await scope.register(changesRoutes({ store, access }));
+    addQueryFailures(scope);
+    addQueryValidation(scope);
     const context: QueryContext = { sql, clock };
     await scope.register(async (guarded) => {
       // Who is not known learns nothing, not even what a question has to look like.

@@ -50,7 +50,7 @@ describe("electricity of anomalous readings against all readings", () => {
     expect(report.unit).toBe("%");
   });
 
-  test("an anomaly of another machine with the same entity id, and a Bad reading, count for nothing", async () => {
+  test("an anomaly of another machine with the same entity id, and an entity without a number, count for nothing", async () => {
     const { database } = office.db;
     await database.query(
       "INSERT INTO model.anomaly (machine_id, id, factory_id, entity_id, event_at, kind, message, model, model_version, scored_by) VALUES ($1, 'stray', 'redmond', $2, $3, 'spike', '', 'm', '1', 'cloud')",
@@ -58,11 +58,7 @@ describe("electricity of anomalous readings against all readings", () => {
     );
     await database.query(
       "INSERT INTO model.entity_event (machine_id, id, factory_id, entity_type, entity_id, event_type, event_data, event_at, epoch, seq) VALUES ($1, 'bad', 'redmond', 'MachineTelemetry', 'bad', 'Telemetry Ingest', $2, $3, 'e1', 1)",
-      [
-        PRESS,
-        { samples: [{ signal: "electricityUtilization", value: 1e9, statusCode: 0x80000000 }] },
-        new Date(NOW_MS - 1),
-      ],
+      [PRESS, { electricityUtilization: null, machineTemperature: "hot" }, new Date(NOW_MS - 1)],
     );
     const { groups } = await office.get<ElectricityReport>("/api/query/reports/electricity", {
       by: "machine",
@@ -76,7 +72,7 @@ describe("electricity of anomalous readings against all readings", () => {
     const report = await office.get<ElectricityReport>("/api/query/reports/electricity");
     const { rows } = await office.db.database.query<{ factory: string; mean: number; sd: number }>(
       `SELECT factory_id AS factory, avg(v) AS mean, stddev_samp(v) AS sd
-         FROM (SELECT factory_id, (event_data #>> '{samples,0,value}')::float8 AS v FROM model.entity_event WHERE id <> 'bad') e GROUP BY 1 ORDER BY 1`,
+         FROM (SELECT factory_id, (event_data ->> 'electricityUtilization')::float8 AS v FROM model.entity_event WHERE id <> 'bad') e GROUP BY 1 ORDER BY 1`,
     );
     expect(report.groups.map(({ group }) => group)).toEqual(rows.map(({ factory }) => factory));
     for (const [index, row] of rows.entries()) {
