@@ -50,8 +50,10 @@ export class Database implements Sql, AsyncDisposable {
       statement_timeout: options.statementTimeoutMs ?? 0,
       idle_in_transaction_session_timeout: 120_000,
     });
-    // A connection that breaks while it rests: the next query opens another, and says so if it can't.
+    // A connection that breaks while it rests: the next query opens another, and says so if it can't. One that breaks between the
+    // statements of a transaction is noticed by the next of them; unheard, the event would end the process.
     this.#pool.on("error", () => undefined);
+    this.#pool.on("connect", (client) => client.on("error", () => undefined));
   }
 
   async query<Row extends pg.QueryResultRow = pg.QueryResultRow>(
@@ -88,7 +90,13 @@ export class Database implements Sql, AsyncDisposable {
     try {
       await sql.query("BEGIN");
       const result = await work(sql);
-      await sql.query("COMMIT");
+      const { command } = await sql.query("COMMIT");
+      // PostgreSQL takes the COMMIT of a transaction in which a statement has failed for a ROLLBACK, and reports no error.
+      if (command !== "COMMIT")
+        throw new EdgeError(
+          "DATABASE_REFUSED",
+          "a transaction was to be committed after one of its statements had failed",
+        );
       return result;
     } catch (error) {
       await client.query("ROLLBACK").catch(() => {
@@ -101,7 +109,7 @@ export class Database implements Sql, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#pool.end();
+    if (!this.#pool.ending) await this.#pool.end();
   }
 }
 
@@ -125,7 +133,7 @@ export function databaseError(error: unknown): unknown {
         ? "Check user and password in the database's URL."
         : "Look at the statement and at the server's log.",
     });
-  if (isServer || typeof code === "string" || /timeout|terminated|ended|closed/i.test(messageOf(error)))
+  if (isServer || typeof code === "string" || /timeout|terminated|ended|closed|not queryable/i.test(messageOf(error)))
     return new EdgeError("DATABASE_UNAVAILABLE", `the database does not answer: ${messageOf(error)}`, {
       cause: error,
       hint: "Check that the server runs, its address and port, and how many connections it allows.",

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { PoolClient } from "pg";
-import { EdgeError } from "../../edge/kernel/errors.ts";
+import { EdgeError, messageOf } from "../../edge/kernel/errors.ts";
 import { type Database, databaseError } from "./database.ts";
 import { statementsOf } from "./statements.ts";
 
@@ -23,23 +23,25 @@ export interface Migration {
  * Brings the schema to the newest version: plain SQL files in the order of their names, each once, a transaction per file unless its
  * first line says `-- no-transaction`. Runs unchanged on PostgreSQL 15 to 18 and on Citus; several processes may start it at once.
  * @returns names of the files that were applied now
- * @throws EdgeError DATABASE_REFUSED when an applied file was altered, or a statement fails (named with its file)
+ * @throws EdgeError DATABASE_REFUSED when an applied file was altered, or a statement fails (named with its file), DATABASE_UNAVAILABLE
+ *   when the connection was lost; what was applied by then stays
  */
 export async function migrate(database: Database, migrations = readMigrations()): Promise<string[]> {
   const client = await database.connect();
+  let isBroken = true;
   try {
     // A blocking lock would deadlock against CREATE INDEX CONCURRENTLY, which waits for all transactions.
     while (!(await client.query("SELECT pg_try_advisory_lock($1) AS got", [LOCK])).rows[0].got)
       await delay(LOCK_LOOK_MS);
-    try {
-      return await applyMissing(client, migrations);
-    } finally {
-      await client.query("SELECT pg_advisory_unlock($1)", [LOCK]);
-    }
+    const applied = await applyMissing(client, migrations);
+    await client.query("SELECT pg_advisory_unlock($1)", [LOCK]);
+    isBroken = false;
+    return applied;
   } catch (error) {
     throw databaseError(error);
   } finally {
-    client.release();
+    // The lock goes with a connection that is closed, whatever state it is in.
+    client.release(isBroken);
   }
 }
 
@@ -86,8 +88,11 @@ async function apply(client: PoolClient, { name, sha256, text }: Migration): Pro
     if (isAtomic) await client.query("COMMIT");
   } catch (error) {
     if (isAtomic) await client.query("ROLLBACK").catch(() => undefined);
+    const known = databaseError(error);
+    if (known instanceof EdgeError && known.retry !== "never") throw known;
     const where = statement.trim().split("\n")[0] ?? "";
-    const why = error instanceof Error ? error.message : String(error);
-    throw new EdgeError("DATABASE_REFUSED", `the migration ${name} fails at "${where}": ${why}`, { cause: error });
+    throw new EdgeError("DATABASE_REFUSED", `the migration ${name} fails at "${where}": ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }

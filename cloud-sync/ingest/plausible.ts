@@ -61,6 +61,7 @@ export function checkBlock(block: DecodedBlock, enqueuedMs: number): void {
     throw new RefusalError("malformed", "a block whose events are of other times than its head says");
   block.eventOffsets();
   for (const signal of block.signals) checkName("signal", signal, NAME_CHARACTERS_MAX, 0);
+  for (const identity of block.identities()) checkName("entity id", identity, IDENTITY_CHARACTERS_MAX, 0);
   for (const event of block.rareEvents()) checkEventBody(event);
 }
 

@@ -1,21 +1,12 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import type { DuckDBConnection } from "@duckdb/node-api";
 import { EdgeError } from "../../edge/kernel/errors.ts";
 import { LAKE_COLUMNS, LAKE_KINDS, type LakeKind } from "./columns.ts";
+import { DuckDb, type DuckDbLimits } from "./duck-db.ts";
 import type { LakeFile } from "./lake-catalog.ts";
 import { readManifest } from "./manifest.ts";
 import type { ColumnType } from "./parquet/column.ts";
 import { DAY_MS } from "./partition.ts";
 import type { LakeFiles, LocalFiles } from "./place/lake-files.ts";
-
-export interface SessionLimits {
-  readonly memoryMb?: number;
-  readonly threads?: number;
-  /** Of what DuckDB puts on the disk when the memory is not enough. */
-  readonly spillMb?: number;
-}
 
 /** Which files are looked at: of these kinds, one factory, one day, with rows of from..to (UTC epoch ms, the end excluded). */
 export interface FileScope {
@@ -27,9 +18,6 @@ export interface FileScope {
   readonly toMs?: number | undefined;
 }
 
-const MEMORY_MB = 1_024;
-const THREADS = 2;
-const SPILL_MB = 8_192;
 /** A file that a merge has replaced goes away while it is asked for: then the manifest is read again. */
 const ATTEMPTS_MAX = 3;
 
@@ -46,57 +34,38 @@ const SQL_TYPE: Readonly<Record<ColumnType, string>> = {
  * be read: no other file, no extension, no network, no setting that could be changed.
  */
 export class LakeSession implements AsyncDisposable {
-  readonly connection: DuckDBConnection;
   readonly files: readonly LakeFile[];
-  readonly #instance: DuckDBInstance;
+  readonly #duckDb: DuckDb;
   readonly #local: LocalFiles;
-  readonly #spill: string;
 
-  private constructor(
-    instance: DuckDBInstance,
-    connection: DuckDBConnection,
-    files: readonly LakeFile[],
-    local: LocalFiles,
-    spill: string,
-  ) {
-    this.#instance = instance;
-    this.connection = connection;
+  private constructor(duckDb: DuckDb, files: readonly LakeFile[], local: LocalFiles) {
+    this.#duckDb = duckDb;
     this.files = files;
     this.#local = local;
-    this.#spill = spill;
   }
 
   /** @throws EdgeError LAKE_UNAVAILABLE, LAKE_QUERY when the files are more than may be brought here */
   static async open(
     place: LakeFiles,
     scope: FileScope,
-    limits: SessionLimits,
+    limits: DuckDbLimits,
     signal: AbortSignal,
   ): Promise<LakeSession> {
     const { files, local } = await localFiles(place, scope, signal);
-    const spill = await mkdtemp(join(tmpdir(), "tailstock-lake-spill-"));
     try {
-      const instance = await DuckDBInstance.create(":memory:", {
-        autoinstall_known_extensions: "false",
-        autoload_known_extensions: "false",
-        allow_community_extensions: "false",
-        allow_persistent_secrets: "false",
-        memory_limit: `${limits.memoryMb ?? MEMORY_MB}MB`,
-        threads: String(limits.threads ?? THREADS),
-        temp_directory: spill,
-        max_temp_directory_size: `${limits.spillMb ?? SPILL_MB}MB`,
-      });
-      const connection = await instance.connect();
-      const session = new LakeSession(instance, connection, files, local, spill);
-      await connection.run("SET TimeZone = 'UTC'").catch(() => undefined);
-      for (const kind of LAKE_KINDS) await connection.run(session.#view(kind));
+      const duckDb = await DuckDb.open(limits);
+      const session = new LakeSession(duckDb, files, local);
+      for (const kind of LAKE_KINDS) await duckDb.connection.run(session.#view(kind));
       await session.#lock();
       return session;
     } catch (error) {
       local.done();
-      await rm(spill, { recursive: true, force: true });
       throw error;
     }
+  }
+
+  get connection(): DuckDBConnection {
+    return this.#duckDb.connection;
   }
 
   #view(kind: LakeKind): string {
@@ -121,10 +90,8 @@ export class LakeSession implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.connection.closeSync();
-    this.#instance.closeSync();
+    await this.#duckDb[Symbol.asyncDispose]();
     this.#local.done();
-    await rm(this.#spill, { recursive: true, force: true });
   }
 }
 

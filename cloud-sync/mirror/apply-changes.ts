@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { EdgeError } from "../../edge/kernel/errors.ts";
 import type { JsonObject } from "../contract/event.ts";
-import type { ChangedDocument, FollowedContainer } from "../services/query/schemas/changes-page.ts";
+import type { ChangedDocument, FollowedContainer } from "../services/query/changes/schema.ts";
 import { documentBytes } from "../store/document-bytes.ts";
 import {
   type EventStore,

@@ -1,15 +1,18 @@
+import type { Clock } from "../../edge/kernel/clock.ts";
 import type { Database } from "../database/database.ts";
-import type { FollowedContainer } from "../services/query/schemas/changes-page.ts";
+import type { FollowedContainer } from "../services/query/changes/schema.ts";
 
 /** Where a mirror stands in the ranges of the central office's feeds, in its own database. */
 export class FeedCursors {
   readonly #database: Database;
   readonly #source: string;
+  readonly #clock: Clock;
 
   /** @param source names the office and the factory; another one begins anew */
-  constructor(database: Database, source: string) {
+  constructor(database: Database, source: string, clock: Clock) {
     this.#database = database;
     this.#source = source;
+    this.#clock = clock;
   }
 
   /** By the names of the ranges; empty: none is followed yet. @throws EdgeError DATABASE_UNAVAILABLE */
@@ -28,7 +31,7 @@ export class FeedCursors {
       await sql.query(
         `INSERT INTO app.mirror_feed (source, container, range, continuation, updated_at)
          SELECT $1, $2, range, NULL, $4 FROM unnest($3::text[]) AS range`,
-        [this.#source, container, ranges, new Date()],
+        [this.#source, container, ranges, new Date(this.#clock.nowMs())],
       );
     });
   }
@@ -38,7 +41,7 @@ export class FeedCursors {
     await this.#database.query(
       `UPDATE app.mirror_feed SET continuation = $4, updated_at = $5
         WHERE source = $1 AND container = $2 AND range = $3`,
-      [this.#source, container, range, continuation ?? null, new Date()],
+      [this.#source, container, range, continuation ?? null, new Date(this.#clock.nowMs())],
     );
   }
 }

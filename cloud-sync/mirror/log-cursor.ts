@@ -1,3 +1,4 @@
+import type { Clock } from "../../edge/kernel/clock.ts";
 import type { Database } from "../database/database.ts";
 
 /** Where a mirror stands in the log; offsets of the log of this epoch. */
@@ -20,10 +21,12 @@ export function beginningOf(epoch: string): LogPosition {
 export class LogCursor {
   readonly #database: Database;
   readonly #site: string;
+  readonly #clock: Clock;
 
-  constructor(database: Database, site: string) {
+  constructor(database: Database, site: string, clock: Clock) {
     this.#database = database;
     this.#site = site;
+    this.#clock = clock;
   }
 
   /** @throws EdgeError DATABASE_UNAVAILABLE */
@@ -42,7 +45,7 @@ export class LogCursor {
       `INSERT INTO app.mirror_log (site, epoch, whole, blocks, rare, updated_at) VALUES ($1, $2, $3, $4, $5, $6)
        ON CONFLICT (site) DO UPDATE SET epoch = excluded.epoch, whole = excluded.whole, blocks = excluded.blocks,
          rare = excluded.rare, updated_at = excluded.updated_at`,
-      [this.#site, epoch, whole, blocks, rare, new Date()],
+      [this.#site, epoch, whole, blocks, rare, new Date(this.#clock.nowMs())],
     );
   }
 }

@@ -21,8 +21,10 @@ export interface LogFollowerOptions {
 
 /** How far a mirror is with the log. */
 export interface LogProgress {
-  /** Events of the log that are not stored yet; undefined before the first look. */
-  readonly behindEvents: number | undefined;
+  /** All events of the log up to here are stored; 0 before the first look. */
+  readonly storedOffset: number;
+  /** Where the log ended at the last look. */
+  readonly headOffset: number;
   /** When the newest stored event happened, UTC epoch ms. */
   readonly newestMs: number | undefined;
   /** Since the process runs. */
@@ -39,6 +41,7 @@ export class LogFollower {
   #position: LogPosition | undefined;
   #isLoaded = false;
   #newestMs: number | undefined;
+  #headOffset = 0;
   #events = 0;
   #refused = 0;
   #steppedMs = Number.NEGATIVE_INFINITY;
@@ -46,7 +49,7 @@ export class LogFollower {
   constructor(options: LogFollowerOptions) {
     const { database, site, log, store, clock } = options;
     this.#options = options;
-    this.#cursor = new LogCursor(database, site);
+    this.#cursor = new LogCursor(database, site, clock);
     this.#batches = new LogBatches(log, (machineId) => ({
       factoryId: factoryOf(machineId),
       deviceId: site,
@@ -56,9 +59,9 @@ export class LogFollower {
   }
 
   progress(): LogProgress {
-    const head = this.#position === undefined ? undefined : this.#options.log.head();
     return {
-      behindEvents: head === undefined ? undefined : Math.max(0, head - (this.#position?.whole ?? 0)),
+      storedOffset: this.#position?.whole ?? 0,
+      headOffset: this.#headOffset,
       newestMs: this.#newestMs,
       events: this.#events,
       refused: this.#refused,
@@ -81,6 +84,7 @@ export class LogFollower {
     if (earlyMs > 0) await clock.sleep(earlyMs, signal);
     if (signal.aborted) return;
     const steppedMs = clock.monotonicMs();
+    this.#headOffset = log.head();
     const { arrivals, behind, isLast, refusals, newestMs } = this.#batches.next(this.#position);
     const written = arrivals.length === 0 ? undefined : await this.#writer.write(arrivals, signal);
     const reasons = [...refusals, ...(written?.refusals ?? []).map(({ reason }) => reason)];

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { Check } from "typebox/value";
 import { EdgeError, messageOf } from "../../edge/kernel/errors.ts";
-import { ChangesPage, ChangesRanges, type FollowedContainer } from "../services/query/schemas/changes-page.ts";
+import { ChangesPage, ChangesRanges, type FollowedContainer } from "../services/query/changes/schema.ts";
 
 export interface OfficeOptions {
   /** Of the query service: http(s)://…; what is below /api/query is asked. */

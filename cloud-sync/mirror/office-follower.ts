@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
+import type { Clock } from "../../edge/kernel/clock.ts";
 import type { Database } from "../database/database.ts";
-import { FOLLOWED_CONTAINERS, type FollowedContainer } from "../services/query/schemas/changes-page.ts";
+import { FOLLOWED_CONTAINERS, type FollowedContainer } from "../services/query/changes/schema.ts";
 import type { EventStore } from "../store/event-store.ts";
 import { applyChanges } from "./apply-changes.ts";
 import { FeedCursors } from "./feed-cursors.ts";
@@ -11,6 +12,7 @@ export interface OfficeFollowerOptions {
   readonly site: string;
   readonly database: Database;
   readonly store: EventStore;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -34,9 +36,10 @@ export class OfficeFollower {
   #refused = 0;
 
   constructor(options: OfficeFollowerOptions) {
+    const { office, site, database, clock } = options;
     this.#options = options;
-    this.#client = new OfficeClient(options.office);
-    this.#cursors = new FeedCursors(options.database, `${options.office.queryUrl} ${options.site}`);
+    this.#client = new OfficeClient(office);
+    this.#cursors = new FeedCursors(database, `${office.queryUrl} ${site}`, clock);
   }
 
   progress(): OfficeProgress {

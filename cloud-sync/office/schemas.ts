@@ -18,8 +18,8 @@ export const PersonSchema = Type.Object({
   factoryId: Type.Optional(Type.String()),
 });
 export const SessionSchema = Type.Object({
-  person: Type.Union([PersonSchema, Type.Null()], { description: "null: not logged in" }),
-  csrf: Type.Union([Type.String(), Type.Null()], { description: "goes with every change, as header x-csrf-token" }),
+  person: PersonSchema,
+  csrf: Type.String({ description: "goes with every change, as header x-csrf-token; of no use to a token" }),
   oidc: Type.Boolean({ description: "GET /api/session/oidc leads to the company's login" }),
 });
 export const AccountSchema = Type.Object({

@@ -1,13 +1,16 @@
 import { hostname } from "node:os";
+import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Clock } from "../../edge/kernel/clock.ts";
 import type { Component } from "../../edge/kernel/component.ts";
 import type { Supervisor } from "../../edge/kernel/supervisor.ts";
-import type { CloudConfig, HubConfig } from "../config/model.ts";
+import type { CloudConfig, HubConfig, LakeConfig, ScoringConfig } from "../config/model.ts";
 import type { Database } from "../database/database.ts";
 import type { EventStore } from "../store/event-store.ts";
 import type { CloudPart } from "./cloud.ts";
 import { addServices, type ListeningServices } from "./service-parts.ts";
+
+const MODELS_FOLDER = join(import.meta.dirname, "..", "..", "models");
 
 /** What every part works with. */
 export interface PartDeps {
@@ -37,7 +40,29 @@ export async function addParts(deps: PartDeps): Promise<ListeningServices> {
     supervisor.supervise(await linesPart(hub, hub.serviceConnectionString, deps));
   if (has("repack") && config.store.kind === "postgres")
     for (const part of await keepingParts(deps, config.store.telemetryDays)) supervisor.supervise(part);
+  if (config.lake !== undefined && has("lake")) supervisor.supervise(await lakePart(config.lake, deps));
+  if (config.scoring !== undefined && has("scoring")) supervisor.supervise(await scoringPart(config.scoring, deps));
   return addServices(deps);
+}
+
+async function lakePart(lake: LakeConfig, { store, database, clock, logger }: PartDeps): Promise<Component> {
+  const { LakeWriter } = await import("../lake/lake-writer.ts");
+  return new LakeWriter({ store, database, place: lake.place, flushMs: lake.flushMs, clock, logger });
+}
+
+async function scoringPart(
+  { producer }: ScoringConfig,
+  { store, database, clock, logger }: PartDeps,
+): Promise<Component> {
+  const { CloudScorer } = await import("../scoring/cloud-scorer.ts");
+  return new CloudScorer({
+    store,
+    database,
+    modelsFolder: MODELS_FOLDER,
+    ...(producer === undefined ? {} : { producer }),
+    clock,
+    logger,
+  });
 }
 
 async function projectionsPart({ store, database, clock, logger }: PartDeps) {
@@ -73,12 +98,12 @@ async function linesPart(
 }
 
 async function keepingParts(
-  { database, store, clock, logger }: PartDeps,
+  { database, clock, logger }: PartDeps,
   telemetryDays: number,
 ): Promise<readonly Component[]> {
   const [{ Repacker }, { StoreKeeper }] = await Promise.all([
     import("../store/postgres/repack/repacker.ts"),
     import("../store/postgres/store-keeper.ts"),
   ]);
-  return [new Repacker({ database, store, clock, logger }), new StoreKeeper({ database, telemetryDays, clock, logger })];
+  return [new Repacker({ database, clock, logger }), new StoreKeeper({ database, telemetryDays, clock, logger })];
 }

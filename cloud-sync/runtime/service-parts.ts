@@ -33,7 +33,8 @@ export async function addServices(deps: PartDeps): Promise<ListeningServices> {
         : part === "command"
           ? await commandOf(access, deps)
           : await queryOf(access, deps);
-    addresses[part] = await listening(part, create, deps, wanted.length === 1 || part === "office");
+    const address = await listening(part, create, deps, wanted.length === 1 || part === "office");
+    if (address !== undefined) addresses[part] = address;
   }
   return { office: addresses.office, account };
 }
@@ -41,8 +42,7 @@ export async function addServices(deps: PartDeps): Promise<ListeningServices> {
 async function makeFirstAccount(access: AccessControl, folder: string): Promise<string | undefined> {
   const path = join(folder, ACCOUNT_NAME);
   const first = await access.accounts.ensureFirstAdministrator();
-  if (first !== undefined)
-    writeFileSync(path, `name: ${first.name}  password: ${first.password}\n`, { mode: 0o600 });
+  if (first !== undefined) writeFileSync(path, `name: ${first.name}  password: ${first.password}\n`, { mode: 0o600 });
   return path;
 }
 

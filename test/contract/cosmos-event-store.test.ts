@@ -5,7 +5,8 @@ import { createCosmosEventStore } from "../../cloud-sync/store/cosmos/cosmos-eve
 import type { EventStore } from "../../cloud-sync/store/event-store.ts";
 import { systemClock } from "../../edge/kernel/clock.ts";
 import { startCosmosPeer } from "../support/cosmos-peer/cosmos-peer.ts";
-import { eventStoreContract, type OpenedStore } from "./event-store.ts";
+import type { OpenedStore } from "./event-store/store-in-test.ts";
+import { eventStoreContract } from "./event-store.ts";
 
 const logger = pino({ level: "silent" });
 

@@ -1,8 +1,8 @@
 import type { AddressInfo } from "node:net";
-import Fastify, { type FastifyInstance } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { pino } from "pino";
 import { AccessControl } from "../../cloud-sync/services/access/access-control.ts";
-import { changesRoutes } from "../../cloud-sync/services/query/routes/changes.ts";
+import { createQueryService } from "../../cloud-sync/services/query/service.ts";
 import type { EventStore } from "../../cloud-sync/store/event-store.ts";
 import { createPostgresEventStore } from "../../cloud-sync/store/postgres/postgres-event-store.ts";
 import { systemClock } from "../../edge/kernel/clock.ts";
@@ -10,7 +10,7 @@ import { type TestDatabase, testDatabase } from "./postgres.ts";
 
 const logger = pino({ level: "silent" });
 
-/** What a mirror sees of a central office: a store with a database of its own, and the route that tells of its changes. */
+/** What a mirror sees of a central office: its query service, over a store with a database of its own. */
 export class OfficeServer implements AsyncDisposable {
   readonly store: EventStore;
   readonly access: AccessControl;
@@ -40,8 +40,8 @@ export class OfficeServer implements AsyncDisposable {
 
   /** At the same port each time. */
   async open(): Promise<void> {
-    const app = Fastify({ forceCloseConnections: true });
-    await app.register(changesRoutes({ store: this.store, access: this.access }));
+    const { store, access } = this;
+    const app = createQueryService({ database: this.#database.database, store, access, clock: systemClock, logger });
     await app.listen({ host: "127.0.0.1", port: this.#port });
     this.#port = (app.server.address() as AddressInfo).port;
     this.#app = app;

@@ -45,6 +45,8 @@ export interface DecodedBlock {
   column(signal: string): DecodedColumn | undefined;
   /** Events other than telemetry, without touching telemetry columns. */
   rareEvents(): StoredEvent[];
+  /** Entity ids and causes that its events name, other than their own identities; telemetry columns are not touched. */
+  identities(): string[];
   /**
    * Adds events firstIndex..endIndex to a builder of the same stream, without an object for each sample: another block of some of them.
    * @throws also what the builder throws
@@ -131,6 +133,18 @@ export class LazyBlock implements DecodedBlock {
         if (isTelemetry) t++;
       }
       return events;
+    });
+  }
+
+  identities(firstIndex = 0, endIndex = this.head.events): string[] {
+    return guarded("the rare events", () => {
+      const found: string[] = [];
+      for (const { event, entityId, causedBy } of this.#eventTexts().values()) {
+        if (event < firstIndex || event >= endIndex) continue;
+        if (entityId !== null) found.push(entityId);
+        if (causedBy !== null) found.push(causedBy);
+      }
+      return found;
     });
   }
 

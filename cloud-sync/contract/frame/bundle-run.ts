@@ -106,6 +106,11 @@ export class BundleRun implements DecodedBlock {
     };
   }
 
+  identities(): string[] {
+    const { firstEvent, events } = this.#place;
+    return this.#shared.identities(firstEvent, firstEvent + events);
+  }
+
   copyTo(builder: BlockBuilder, firstIndex: number, endIndex: number): void {
     const { firstEvent, firstSeq } = this.#place;
     this.#shared.copyAs(builder, firstEvent + firstIndex, firstEvent + endIndex, firstSeq + firstIndex);

@@ -13,8 +13,25 @@ CREATE TABLE model.checkpoint (
 CREATE TABLE model.projection (
   name       text PRIMARY KEY,
   version    integer NOT NULL,
-  rebuilt_at timestamptz
+  -- Since it was made anew it has not yet come to the end of the feed.
+  rebuilding boolean NOT NULL DEFAULT false,
+  rebuilt_at timestamptz,
+  -- Until then whoever runs it leaves it to somebody who wants to rebuild it.
+  wanted_until timestamptz
 );
+-- Documents that a projection had to pass over.
+CREATE TABLE app.unreadable_document (
+  projection text NOT NULL,
+  container  text NOT NULL,
+  stream     text NOT NULL,
+  part       text NOT NULL,
+  id         text NOT NULL,
+  etag       text NOT NULL,
+  reason     text NOT NULL,
+  found_at   timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (projection, container, stream, part, id, etag)
+);
+SELECT app.reference('app.unreadable_document');
 
 -- Names of a machine's signals: arrays of the other tables have one element for each, in this order. A set never changes; a machine that
 -- gets another signal gets another set, the names that it had first.
@@ -27,12 +44,15 @@ CREATE TABLE model.signal_set (
 SELECT app.distribute('model.signal_set', 'machine_id', 'none');
 
 -- What is known of each machine now: the newest value of every signal (a row per machine, for ten thousand signals change every second).
+-- A machine of which nothing is known but its link has epoch "" and empty arrays.
 CREATE TABLE model.machine_latest (
   machine_id     text PRIMARY KEY,
   factory_id     text NOT NULL,
   device_id      text NOT NULL,
   type_name      text,
+  -- Of the epoch whose newest event is the latest; all below but the link is of this epoch.
   epoch          text NOT NULL,
+  -- Of its newest event.
   seq            bigint NOT NULL,
   event_at       timestamptz NOT NULL,
   enqueued_at    timestamptz NOT NULL,
@@ -46,19 +66,58 @@ CREATE TABLE model.machine_latest (
   signal_info    jsonb,
   removed        boolean NOT NULL DEFAULT false,
   set_no         integer NOT NULL,
+  -- null where there is none, too where the value is no number.
   numbers        double precision[] NOT NULL,
   -- Values that are no numbers, as JSON; null where numbers has it.
   texts          text[] NOT NULL,
+  -- null where the signal has had no sample; so are the arrays below.
   status_codes   bigint[] NOT NULL,
   -- UTC epoch ms; NaN where the sample has none.
   source_ms      double precision[] NOT NULL,
   received_ms    double precision[] NOT NULL,
-  seqs           bigint[] NOT NULL
-);
+  seqs           bigint[] NOT NULL,
+  -- What the projection itself needs to go on.
+  key_ms         double precision NOT NULL,
+  state_seq      bigint NOT NULL,
+  info_seq       bigint NOT NULL,
+  info_at        timestamptz,
+  -- By epoch of the stream that told it.
+  links          jsonb NOT NULL
+) WITH (fillfactor = 70);
 SELECT app.distribute('model.machine_latest', 'machine_id', 'model.signal_set');
 CREATE INDEX machine_latest_factory ON model.machine_latest (factory_id, machine_id);
+-- The same of a machine's other epochs: one of them may turn out to be the latest.
+CREATE TABLE model.machine_epoch (
+  machine_id   text NOT NULL,
+  factory_id   text NOT NULL,
+  device_id    text NOT NULL,
+  type_name    text,
+  epoch        text NOT NULL,
+  seq          bigint NOT NULL,
+  event_at     timestamptz NOT NULL,
+  enqueued_at  timestamptz NOT NULL,
+  state        text,
+  state_at     timestamptz,
+  signal_info  jsonb,
+  removed      boolean NOT NULL DEFAULT false,
+  set_no       integer NOT NULL,
+  numbers      double precision[] NOT NULL,
+  texts        text[] NOT NULL,
+  status_codes bigint[] NOT NULL,
+  source_ms    double precision[] NOT NULL,
+  received_ms  double precision[] NOT NULL,
+  seqs         bigint[] NOT NULL,
+  key_ms       double precision NOT NULL,
+  state_seq    bigint NOT NULL,
+  info_seq     bigint NOT NULL,
+  info_at      timestamptz,
+  PRIMARY KEY (machine_id, epoch)
+);
+SELECT app.distribute('model.machine_epoch', 'machine_id', 'model.signal_set');
 
--- One-minute and one-hour aggregates of numbers (booleans as 0 and 1) whose status is not Bad, by received time.
+-- One-minute and one-hour aggregates of finite numbers (booleans as 0 and 1) whose status is not Bad, by received time; a reading that was
+-- received after the hub took its message counts in the minute in which the hub took it. minima, maxima and sums are null where counts
+-- is 0; bad counts samples with a Bad status. Minutes are kept for 30 days, a partition each, hours for ever.
 CREATE TABLE model.rollup_1m (
   machine_id text NOT NULL,
   minute_at  timestamptz NOT NULL,
@@ -83,6 +142,19 @@ CREATE TABLE model.rollup_1h (
   PRIMARY KEY (machine_id, hour_at)
 );
 SELECT app.distribute('model.rollup_1h', 'machine_id', 'model.signal_set');
+-- Seqs whose readings the rollups count, as first and last of each range; kept: those whose documents may have expired.
+CREATE TABLE model.rollup_seen (
+  machine_id text NOT NULL,
+  epoch      text NOT NULL,
+  seen       bigint[] NOT NULL,
+  kept       bigint[] NOT NULL,
+  -- They count in rows before this instant (UTC epoch ms) already.
+  kept_ms    double precision NOT NULL,
+  -- First and last seq of the ranges in thinned_1m.
+  thinned    bigint[] NOT NULL,
+  PRIMARY KEY (machine_id, epoch)
+);
+SELECT app.distribute('model.rollup_seen', 'machine_id', 'model.signal_set');
 -- What is left of ranges whose readings had to make room at the box: beside the rollups, never added to them; a minute of a range whose
 -- readings are all here says nothing new.
 CREATE TABLE model.thinned_1m (
@@ -120,6 +192,15 @@ SELECT app.distribute('model.entity_event', 'machine_id', 'model.signal_set');
 CREATE INDEX entity_event_time ON model.entity_event (machine_id, event_at DESC, id);
 CREATE INDEX entity_event_entity ON model.entity_event (machine_id, entity_id);
 CREATE INDEX entity_event_factory ON model.entity_event (factory_id, event_at DESC, machine_id, id);
+-- Telemetry that an event is caused by and that has not come yet.
+CREATE TABLE model.entity_wanted (
+  machine_id text NOT NULL,
+  epoch      text NOT NULL,
+  seq        bigint NOT NULL,
+  wanted_at  timestamptz NOT NULL,
+  PRIMARY KEY (machine_id, epoch, seq)
+);
+SELECT app.distribute('model.entity_wanted', 'machine_id', 'model.signal_set');
 
 CREATE TABLE model.anomaly (
   machine_id    text NOT NULL,
@@ -161,9 +242,28 @@ CREATE TABLE model.alarm (
   epoch           text NOT NULL,
   seq             bigint NOT NULL,
   data            jsonb NOT NULL,
+  -- The newest event and the newest that raised it, by epoch: what the projection itself needs to go on.
+  history         jsonb NOT NULL,
   PRIMARY KEY (machine_id, alarm_id)
 );
 SELECT app.distribute('model.alarm', 'machine_id', 'model.signal_set');
+-- What became of each alarm, event by event.
+CREATE TABLE model.alarm_event (
+  machine_id text NOT NULL,
+  id         text NOT NULL,
+  alarm_id   text NOT NULL,
+  epoch      text NOT NULL,
+  seq        bigint NOT NULL,
+  event_at   timestamptz NOT NULL,
+  key_ms     double precision NOT NULL,
+  factory_id text NOT NULL,
+  state      text NOT NULL,
+  raises     boolean NOT NULL,
+  data       jsonb NOT NULL,
+  PRIMARY KEY (machine_id, id)
+);
+SELECT app.distribute('model.alarm_event', 'machine_id', 'model.signal_set');
+CREATE INDEX alarm_event_alarm ON model.alarm_event (machine_id, alarm_id, event_at DESC);
 CREATE INDEX alarm_factory ON model.alarm (factory_id, changed_at DESC, machine_id, alarm_id);
 
 CREATE TABLE model.prediction (
@@ -233,6 +333,9 @@ CREATE TABLE model.ledger_stream (
   missing     bigint NOT NULL,
   first_at    timestamptz NOT NULL,
   last_at     timestamptz NOT NULL,
+  -- Of a stream that is not numbered: first and last seq of the documents that came last, and up to where all is counted.
+  recent      bigint[] NOT NULL DEFAULT '{}',
+  kept_seq    bigint NOT NULL DEFAULT -1,
   PRIMARY KEY (machine_id, epoch)
 );
 SELECT app.distribute('model.ledger_stream', 'machine_id', 'model.signal_set');

@@ -1,7 +1,7 @@
 import { mkdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BlobServiceClient, type ContainerClient, RestError } from "@azure/storage-blob";
+import type { ContainerClient } from "@azure/storage-blob";
 import { EdgeError, messageOf } from "../../../edge/kernel/errors.ts";
 import { LAKE_KINDS } from "../columns.ts";
 import { BlobCache } from "./blob-cache.ts";
@@ -24,22 +24,30 @@ export interface BlobFilesOptions {
 /** A lake in an Azure storage account: a blob is there when its upload is complete, not before. */
 export class BlobFiles implements LakeFiles {
   readonly name: string;
-  readonly #container: ContainerClient;
+  readonly #options: BlobFilesOptions;
   readonly #prefix: string;
   readonly #folder: string;
   readonly #cache: BlobCache;
+  #container: ContainerClient | undefined;
   #isMade = false;
 
-  constructor({ blob, container, prefix, cacheFolder, cacheBytesMax = CACHE_BYTES_MAX }: BlobFilesOptions) {
-    try {
-      this.#container = BlobServiceClient.fromConnectionString(blob).getContainerClient(container);
-    } catch (error) {
-      throw unavailable("the connection string of the lake's storage account is none", error);
-    }
+  /** @throws EdgeError LAKE_UNAVAILABLE when the connection string is none */
+  constructor(options: BlobFilesOptions) {
+    const { container, prefix, cacheFolder, cacheBytesMax = CACHE_BYTES_MAX } = options;
+    this.#options = options;
     this.#prefix = prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`;
-    this.name = `${this.#container.url}/${this.#prefix}`;
+    this.name = `${accountOf(options.blob)}/${container}/${this.#prefix}`;
     this.#folder = cacheFolder ?? join(tmpdir(), `tailstock-lake-${process.getuid?.() ?? 0}`);
     this.#cache = new BlobCache({ folder: join(this.#folder, "cache"), bytesMax: cacheBytesMax, lake: this.name });
+  }
+
+  /** The SDK takes a third of a second to load: only who has a lake there waits for it. */
+  async #client(): Promise<ContainerClient> {
+    if (this.#container !== undefined) return this.#container;
+    const { blob, container } = this.#options;
+    const { BlobServiceClient } = await import("@azure/storage-blob");
+    this.#container = BlobServiceClient.fromConnectionString(blob).getContainerClient(container);
+    return this.#container;
   }
 
   async stagingFolder(): Promise<string> {
@@ -50,8 +58,8 @@ export class BlobFiles implements LakeFiles {
 
   put(localPath: string, path: string, abortSignal: AbortSignal): Promise<void> {
     return this.#guarded(async () => {
-      await this.#ensureContainer(abortSignal);
-      const client = this.#container.getBlockBlobClient(this.#prefix + path);
+      const container = await this.#ensureContainer(abortSignal);
+      const client = container.getBlockBlobClient(this.#prefix + path);
       await client.uploadFile(localPath, {
         abortSignal,
         blockSize: UPLOAD_BLOCK_BYTES,
@@ -64,10 +72,11 @@ export class BlobFiles implements LakeFiles {
 
   remove(paths: readonly string[], abortSignal: AbortSignal): Promise<void> {
     return this.#guarded(async () => {
+      const container = await this.#client();
       for (let from = 0; from < paths.length; from += REMOVES_AT_ONCE) {
         const some = paths.slice(from, from + REMOVES_AT_ONCE);
         await Promise.all(
-          some.map((path) => this.#container.deleteBlob(this.#prefix + path, { abortSignal }).catch(unlessGone)),
+          some.map((path) => container.deleteBlob(this.#prefix + path, { abortSignal }).catch(unlessGone)),
         );
       }
     });
@@ -75,9 +84,10 @@ export class BlobFiles implements LakeFiles {
 
   list(abortSignal: AbortSignal): Promise<string[]> {
     return this.#guarded(async () => {
+      const container = await this.#client();
       const found: string[] = [];
       for (const kind of LAKE_KINDS) {
-        const blobs = this.#container.listBlobsFlat({ prefix: `${this.#prefix}${kind}/`, abortSignal });
+        const blobs = container.listBlobsFlat({ prefix: `${this.#prefix}${kind}/`, abortSignal });
         try {
           for await (const { name } of blobs) if (name.endsWith(PARQUET)) found.push(name.slice(this.#prefix.length));
         } catch (error) {
@@ -90,9 +100,10 @@ export class BlobFiles implements LakeFiles {
 
   readText(path: string, abortSignal: AbortSignal): Promise<string | undefined> {
     return this.#guarded(async () => {
+      const container = await this.#client();
       try {
         return (
-          await this.#container.getBlobClient(this.#prefix + path).downloadToBuffer(0, undefined, { abortSignal })
+          await container.getBlobClient(this.#prefix + path).downloadToBuffer(0, undefined, { abortSignal })
         ).toString();
       } catch (error) {
         unlessGone(error);
@@ -103,32 +114,32 @@ export class BlobFiles implements LakeFiles {
 
   writeText(path: string, text: string, abortSignal: AbortSignal): Promise<void> {
     return this.#guarded(async () => {
-      await this.#ensureContainer(abortSignal);
+      const container = await this.#ensureContainer(abortSignal);
       const bytes = Buffer.from(text);
-      await this.#container.getBlockBlobClient(this.#prefix + path).upload(bytes, bytes.length, { abortSignal });
+      await container.getBlockBlobClient(this.#prefix + path).upload(bytes, bytes.length, { abortSignal });
     });
   }
 
   local(files: readonly LocalWish[], abortSignal: AbortSignal): Promise<LocalFiles> {
-    return this.#guarded(() =>
-      this.#cache.fetch(files, async (path, target) => {
+    return this.#guarded(async () => {
+      const container = await this.#client();
+      return await this.#cache.fetch(files, async (path, target) => {
         try {
-          await this.#container
-            .getBlobClient(this.#prefix + path)
-            .downloadToFile(target, 0, undefined, { abortSignal });
+          await container.getBlobClient(this.#prefix + path).downloadToFile(target, 0, undefined, { abortSignal });
           return (await stat(target)).size;
         } catch (error) {
           unlessGone(error);
           return undefined;
         }
-      }),
-    );
+      });
+    });
   }
 
-  async #ensureContainer(abortSignal: AbortSignal): Promise<void> {
-    if (this.#isMade) return;
-    await this.#container.createIfNotExists({ abortSignal });
+  async #ensureContainer(abortSignal: AbortSignal): Promise<ContainerClient> {
+    const container = await this.#client();
+    if (!this.#isMade) await container.createIfNotExists({ abortSignal });
     this.#isMade = true;
+    return container;
   }
 
   async #guarded<T>(work: () => Promise<T>): Promise<T> {
@@ -142,7 +153,21 @@ export class BlobFiles implements LakeFiles {
 }
 
 function unlessGone(error: unknown): void {
-  if (!(error instanceof RestError && error.statusCode === 404)) throw error;
+  if ((error as { statusCode?: unknown }).statusCode !== 404) throw error;
+}
+
+/** Address of the account, without its key. */
+function accountOf(connectionString: string): string {
+  const parts = new Map(
+    connectionString.split(";").map((part) => [part.split("=", 1)[0], part.slice(part.indexOf("=") + 1)]),
+  );
+  const account = parts.get("AccountName");
+  const address =
+    parts.get("BlobEndpoint") ??
+    (account && `https://${account}.blob.${parts.get("EndpointSuffix") ?? "core.windows.net"}`);
+  if (address === undefined)
+    throw unavailable("the connection string of the lake's storage account names no account", undefined);
+  return address.replace(/\/$/, "");
 }
 
 function unavailable(message: string, cause: unknown): EdgeError {

@@ -9,11 +9,17 @@ export function sessionRoutes(access: AccessControl): FastifyPluginAsyncTypebox 
   return async (app) => {
     app.get(
       "/api/session",
-      { schema: { summary: "Who is logged in, and the CSRF token", response: { 200: SessionSchema } } },
+      {
+        schema: {
+          summary: "Who is logged in, and the CSRF token; 401 says whether the company's login may be used",
+          response: { 200: SessionSchema },
+        },
+      },
       async (request) => {
-        const person = (await access.personOf(request)) ?? null;
-        const isSession = person !== null && person.kind !== "token";
-        return { person, csrf: isSession ? ((await access.sessions.csrfOf(request)) ?? null) : null, oidc };
+        const person = await access.personOf(request);
+        if (person === undefined)
+          throw new Failure(401, "LOGIN_NEEDED", "nobody is logged in here", { hint: "Log in.", details: { oidc } });
+        return { person, csrf: (await access.sessions.csrfOf(request)) ?? "", oidc };
       },
     );
     app.post(

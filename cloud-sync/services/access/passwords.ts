@@ -13,6 +13,10 @@ const WAITING_MAX = 64;
 export const PASSWORD_CHARACTERS_MIN = 10;
 export const PASSWORD_CHARACTERS_MAX = 256;
 
+const DIFFERENT_CHARACTERS_MIN = 4;
+/** Shorter names are part of many words. */
+const NAME_TOLD_MIN = 4;
+
 /** Without the letters and digits that look alike. */
 const ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789";
 const GENERATED_GROUPS = 4;
@@ -92,7 +96,8 @@ export function checkPassword(password: string, name: string): void {
       "PASSWORD_REFUSED",
       `a password has ${PASSWORD_CHARACTERS_MIN} to ${PASSWORD_CHARACTERS_MAX} characters`,
     );
-  if (password.toLowerCase().includes(name.toLowerCase()) || new Set(password).size < 4)
+  const holdsName = name.length >= NAME_TOLD_MIN && password.toLowerCase().includes(name.toLowerCase());
+  if (holdsName || new Set(password).size < DIFFERENT_CHARACTERS_MIN)
     throw new Failure(400, "PASSWORD_REFUSED", "this password is too easy to guess", {
       hint: "Take a few words that do not belong together, without the account's name.",
     });

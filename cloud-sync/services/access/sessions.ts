@@ -63,14 +63,14 @@ export class Sessions {
     );
     await this.#tidy(person.id, now);
     const value = await secret.sign("session", token);
-    setCookie(reply, this.#cookie, value, { path: "/", secure, sameSite: "strict", maxAgeMs: this.#sessionMsMax });
+    setCookie(reply, this.#cookie, value, { path: "/", secure, sameSite: "Strict", maxAgeMs: this.#sessionMsMax });
     return secret.csrfOf(token);
   }
 
   /** Ends the request's session, if it has one. */
   async close(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     await this.#end(request);
-    setCookie(reply, this.#cookie, "", { path: "/", secure: this.#options.secure, sameSite: "strict" });
+    setCookie(reply, this.#cookie, "", { path: "/", secure: this.#options.secure, sameSite: "Strict" });
   }
 
   /** Ends all sessions of a person, but for the request's own when one is given. */

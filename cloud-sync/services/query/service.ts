@@ -7,6 +7,7 @@ import type { EventStore } from "../../store/event-store.ts";
 import type { Access } from "../access/access.ts";
 import { addNotFound } from "../http/failures.ts";
 import { createServer } from "../http/server.ts";
+import { changesRoutes } from "./changes/routes.ts";
 import { entityRoutes } from "./entities/routes.ts";
 import { ledgerRoutes } from "./ledger/routes.ts";
 import { machineRoutes } from "./machines/routes.ts";
@@ -24,7 +25,7 @@ import { trendRoutes } from "./trends/routes.ts";
 export interface QueryOptions {
   /** Whose address is read from, over connections of the service's own. */
   readonly database: Pick<Database, "url">;
-  /** Not read yet: every answer stands in the read models. */
+  /** Whose changes factories follow; left out, they can't. All else stands in the read models. */
   readonly store?: EventStore;
   readonly access: Access;
   readonly clock: Clock;
@@ -32,13 +33,14 @@ export interface QueryOptions {
 }
 
 /** All reads of the office, below /api/query, for whoever may look. To be registered in any Fastify server. */
-export function queryRoutes({ database, access, clock }: QueryOptions): FastifyPluginAsync {
+export function queryRoutes({ database, store, access, clock }: QueryOptions): FastifyPluginAsync {
   return async (scope) => {
     const sql = openReads(database.url);
     scope.addHook("onClose", () => sql[Symbol.asyncDispose]());
     addQueryFailures(scope);
     addQueryValidation(scope);
     await addOpenapi(scope);
+    if (store !== undefined) await scope.register(changesRoutes({ store, access }));
     const context: QueryContext = { sql, clock };
     await scope.register(async (guarded) => {
       // Who is not known learns nothing, not even what a question has to look like.

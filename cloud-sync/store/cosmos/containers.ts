@@ -1,8 +1,12 @@
 import { type ContainerDefinition, type CosmosClient, type IndexingPolicy, PartitionKeyKind } from "@azure/cosmos";
 import { EdgeError } from "../../../edge/kernel/errors.ts";
 import { CONTAINERS, type Container } from "../event-store.ts";
+import { refusalOf } from "./cosmos-error.ts";
 import { PARTITION_KEY_PATH } from "./partition-key.ts";
 
+const CONFLICT = 409;
+/** Database and containers, each of which another process may make first. */
+const ATTEMPTS_MAX = 5;
 const SECONDS_PER_DAY = 86_400;
 /** Seconds that documents are kept which do not say themselves; undefined: for ever. */
 const TTL_SECONDS: Readonly<Record<Container, number | undefined>> = {
@@ -39,6 +43,17 @@ export async function ensureContainers(
   database: string,
   autoscaleMax: number | undefined,
 ): Promise<void> {
+  for (let attempts = 1; ; attempts++) {
+    try {
+      return await ensureOnce(client, database, autoscaleMax);
+    } catch (error) {
+      // Another process made the same between our look and our making.
+      if (refusalOf(error).status !== CONFLICT || attempts === ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
+async function ensureOnce(client: CosmosClient, database: string, autoscaleMax: number | undefined): Promise<void> {
   const made = await client.databases.createIfNotExists({
     id: database,
     ...(autoscaleMax === undefined ? {} : { maxThroughput: autoscaleMax }),

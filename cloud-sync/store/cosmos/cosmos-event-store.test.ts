@@ -67,6 +67,14 @@ describe("containers", () => {
     expect(at.peer.asked.filter((asked) => !asked.startsWith("GET"))).toEqual([]);
   });
 
+  test("are made once by several processes that begin together", async () => {
+    await using peer = await startCosmosPeer();
+    const stores = Array.from({ length: 4 }, () => clientOf(peer));
+    await Promise.all(stores.map((store) => store.ensure(NEVER)));
+    expect(definitionsOf(peer).metadata.partitionKey.paths).toEqual(["/pk"]);
+    for (const store of stores) await store[Symbol.asyncDispose]();
+  });
+
   test("whose time to live or index are wrong are mended, and keep what they hold", async () => {
     await using at = await opened();
     await create(at.store, note("a"));
@@ -264,6 +272,15 @@ test("request units of writing, reading and following are counted apart, as the 
   await followed(at.store);
   expect(at.store.charges().feedUnits).toBeGreaterThan(40);
   expect(at.store.charges().writeUnits).toBe(written.writeUnits);
+});
+
+test("a transaction and a document that is read are one request each", async () => {
+  await using at = await opened();
+  at.peer.asked.length = 0;
+  await create(at.store, note("a"), note("b"));
+  await at.store.get("telemetry", [{ partition, id: "b" }], NEVER);
+  const docs = "dbs/d/colls/telemetry/docs";
+  expect(at.peer.asked).toEqual([`POST ${docs}`, `GET ${docs}/b`]);
 });
 
 describe("the feed", () => {

@@ -49,6 +49,8 @@ function ordered(sources: readonly Source[], condition: string, order: string, l
     ([table, columns, own]) =>
       `(SELECT ${columns} FROM ${table} WHERE ${condition} AND ${own} ORDER BY ${order} LIMIT ${limit})`,
   );
+  const [only, ...more] = parts;
+  if (only !== undefined && more.length === 0) return only;
   return `${parts.join(" UNION ALL ")} ORDER BY ${order} LIMIT ${limit}`;
 }
 

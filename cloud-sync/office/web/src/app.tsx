@@ -97,8 +97,8 @@ function Shell({ session, route }: { session: Session; route: Route }) {
       <div role="alert">
         {line.downSinceMs !== null && (
           <p class="banner">
-            <strong>No connection to the office since {formatClock(line.downSinceMs)}.</strong> Values below are the last
-            known ones. Trying again by itself.
+            <strong>No connection to the office since {formatClock(line.downSinceMs)}.</strong> Values below are the
+            last known ones. Trying again by itself.
           </p>
         )}
       </div>

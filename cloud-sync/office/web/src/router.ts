@@ -29,7 +29,8 @@ export function routeOf(hash: string): Route {
 
 export function hrefOf(view: Route["view"], params: Readonly<Record<string, string | undefined>> = {}): string {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(params)) if (value !== undefined && value !== "") query.append(name, value);
+  for (const [name, value] of Object.entries(params))
+    if (value !== undefined && value !== "") query.append(name, value);
   const path = view === "overview" ? "#/" : `#/${view}`;
   return query.size === 0 ? path : `${path}?${query}`;
 }

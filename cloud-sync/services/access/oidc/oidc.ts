@@ -131,7 +131,7 @@ export class Oidc {
   /** Lax, for the browser comes back from another site. */
   #setFlow(reply: FastifyReply, value: string): void {
     const { secure } = this.#options;
-    setCookie(reply, this.#cookie, value, { path: "/", secure, sameSite: "lax", maxAgeMs: FLOW_MS_MAX });
+    setCookie(reply, this.#cookie, value, { path: "/", secure, sameSite: "Lax", maxAgeMs: FLOW_MS_MAX });
   }
 
   #configuration(): Promise<client.Configuration> {

@@ -5,6 +5,8 @@ import { failures, Id, oneOf, paging, Query, span, where } from "../schemas.ts";
 import { readAggregates } from "./read-aggregates.ts";
 import { AggregatePage, GROUPS } from "./schema.ts";
 
+/** Rows are small, and a chart wants all windows of all factories at once. */
+const ROWS_MAX = 5_000;
 const DAY_MS = 86_400_000;
 /** Days that are looked at, by the hours of a window. */
 const DAYS_MAX = { 1: 32, 24: 400 } as const;
@@ -27,7 +29,8 @@ export function maintenanceRoutes({ sql, clock }: QueryContext): FastifyPluginAs
             ...where,
             requirement: Type.Optional(Id("only this maintenance requirement")),
             ...span,
-            ...paging,
+            limit: Type.Integer({ minimum: 1, maximum: ROWS_MAX, default: 500, description: "rows of a page" }),
+            cursor: paging.cursor,
           }),
           response: { 200: AggregatePage, ...failures },
         },

@@ -1,5 +1,5 @@
 import { useEffect, useReducer } from "preact/hooks";
-import { ApiError, ask, line } from "./api.ts";
+import { ask, line } from "./api.ts";
 
 export const ROLES = ["viewer", "operator", "technician", "administrator"] as const;
 export type Role = (typeof ROLES)[number];
@@ -11,8 +11,10 @@ export interface Person {
 }
 
 interface SessionAnswer {
-  readonly person: Person;
-  readonly csrf: string;
+  /** null: nobody. */
+  readonly person: Person | null;
+  readonly csrf: string | null;
+  readonly oidc: boolean;
 }
 
 /** Who is logged in. unknown: not asked yet. */
@@ -38,8 +40,7 @@ export class Session {
     try {
       const { body } = await ask<SessionAnswer>("GET", "/api/session");
       this.#accept(body);
-    } catch (error) {
-      this.oidc = error instanceof ApiError && error.body.oidc === true;
+    } catch {
       this.#set(null);
     }
   }
@@ -65,8 +66,9 @@ export class Session {
     return () => this.#watchers.delete(onChange);
   }
 
-  #accept({ person, csrf }: SessionAnswer): void {
-    line.csrf = csrf;
+  #accept({ person, csrf, oidc }: SessionAnswer): void {
+    line.csrf = csrf ?? "";
+    this.oidc = oidc;
     this.hasEnded = false;
     this.#set(person);
   }

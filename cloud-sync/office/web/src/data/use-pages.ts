@@ -70,7 +70,14 @@ export function usePages<Row>(
     setState((before) =>
       before.key === key && round === 0
         ? before
-        : { key, rows: before.key === key ? before.rows : [], cursor: null, pages: 0, isLoading: true, error: undefined },
+        : {
+            key,
+            rows: before.key === key ? before.rows : [],
+            cursor: null,
+            pages: 0,
+            isLoading: true,
+            error: undefined,
+          },
     );
     void read();
     return () => {

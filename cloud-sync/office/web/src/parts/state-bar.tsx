@@ -12,7 +12,12 @@ export function StateBar({ byState, total }: { byState: Readonly<Record<string, 
     (state) => (byState[state] ?? 0) > 0,
   );
   const raw = states.map((state) => Math.max(LEAST, ((byState[state] ?? 0) / Math.max(1, total)) * WIDTH));
-  const scale = WIDTH / Math.max(1, raw.reduce((sum, width) => sum + width, 0));
+  const scale =
+    WIDTH /
+    Math.max(
+      1,
+      raw.reduce((sum, width) => sum + width, 0),
+    );
   let left = 0;
   return (
     <svg

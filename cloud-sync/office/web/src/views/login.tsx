@@ -32,7 +32,9 @@ export function Login({ session }: { session: Session }) {
           <span class="site">Office</span>
         </p>
         <h1>Log in</h1>
-        {session.hasEnded && <p class="notice">Your session has ended. Log in again; you come back to where you were.</p>}
+        {session.hasEnded && (
+          <p class="notice">Your session has ended. Log in again; you come back to where you were.</p>
+        )}
         <label class="field">
           <span>Name</span>
           <input ref={name} name="username" type="text" autocomplete="username" required spellcheck={false} />

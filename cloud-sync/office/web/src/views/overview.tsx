@@ -18,8 +18,8 @@ export function Overview({ nowMs }: { nowMs: number }) {
         <h1>No factory yet</h1>
         <p>
           A factory appears here within seconds of its first reading, or when an administrator adds it under{" "}
-          <a href="#/metadata?kind=factory">Metadata</a>. To look around first, <code>npx tailstock demo --factories 5</code>{" "}
-          runs five simulated ones.
+          <a href="#/metadata?kind=factory">Metadata</a>. To look around first,{" "}
+          <code>npx tailstock demo --factories 5</code> runs five simulated ones.
         </p>
       </section>
     );
@@ -50,7 +50,11 @@ export function Overview({ nowMs }: { nowMs: number }) {
       </div>
       <ul class={factories.length > 6 ? "factories many" : "factories"}>
         {factories.map((factory) => (
-          <FactoryTile key={factory.factoryId} factory={factory} nowMs={Math.max(data.nowMs, nowMs - drift(data.nowMs))} />
+          <FactoryTile
+            key={factory.factoryId}
+            factory={factory}
+            nowMs={Math.max(data.nowMs, nowMs - drift(data.nowMs))}
+          />
         ))}
       </ul>
     </section>

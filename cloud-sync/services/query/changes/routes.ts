@@ -7,14 +7,15 @@ import type { Access } from "../../access/access.ts";
 import { Failure } from "../../http/failure.ts";
 import { addFailures } from "../../http/failures.ts";
 import { addValidation } from "../../http/validation.ts";
+import { QUERY_DOCUMENTATION } from "../plugins/failures.ts";
 import {
   CHANGES_LIMIT_MAX,
   type ChangedDocument,
-  type ChangesPage,
-  type ChangesRanges,
+  ChangesPage,
+  ChangesRanges,
   FOLLOWED_CONTAINERS,
   type FollowedContainer,
-} from "../schemas/changes-page.ts";
+} from "./schema.ts";
 
 const Container = Type.Object({ container: Type.Union(FOLLOWED_CONTAINERS.map((name) => Type.Literal(name))) });
 const Asked = Type.Object(
@@ -28,7 +29,6 @@ const Asked = Type.Object(
 );
 const LIMIT = 50;
 const STORE_MS_MAX = 15_000;
-const DOCUMENTATION = "/api/query/openapi.json";
 
 export interface ChangesOptions {
   readonly store: EventStore;
@@ -43,19 +43,20 @@ export function changesRoutes({ store, access }: ChangesOptions): FastifyPluginA
   return async (app) => {
     const closing = new AbortController();
     app.addHook("onClose", async () => closing.abort());
-    addFailures(app, DOCUMENTATION);
+    addFailures(app, QUERY_DOCUMENTATION);
     addValidation(app);
-    const preHandler = access.require("viewer", { heedsFactory: true });
+    // Who is not known learns nothing, not even what a question has to look like.
+    app.addHook("preValidation", access.require("viewer", { heedsFactory: true }));
     const signal = (): AbortSignal => AbortSignal.any([closing.signal, AbortSignal.timeout(STORE_MS_MAX)]);
-    addRanges(app, preHandler, (container) => store.feedRanges(container, signal()));
+    addRanges(app, (container) => store.feedRanges(container, signal()));
     app.get<{ Params: Static<typeof Container>; Querystring: Static<typeof Asked> }>(
       "/api/query/changes/:container",
       {
-        preHandler,
         schema: {
           summary: "Documents that were written since, newest versions, range by range",
           params: Container,
           querystring: Asked,
+          response: { 200: ChangesPage },
         },
       },
       async ({ params: { container }, query, person }): Promise<ChangesPage> => {
@@ -75,14 +76,16 @@ export function changesRoutes({ store, access }: ChangesOptions): FastifyPluginA
   };
 }
 
-function addRanges(
-  app: FastifyInstance,
-  preHandler: ReturnType<Access["require"]>,
-  rangesOf: (container: FollowedContainer) => Promise<readonly string[]>,
-): void {
+function addRanges(app: FastifyInstance, rangesOf: (container: FollowedContainer) => Promise<readonly string[]>): void {
   app.get<{ Params: Static<typeof Container> }>(
     "/api/query/changes/:container/ranges",
-    { preHandler, schema: { summary: "Names of the ranges to follow", params: Container } },
+    {
+      schema: {
+        summary: "Names of the ranges to follow",
+        params: Container,
+        response: { 200: ChangesRanges },
+      },
+    },
     async ({ params: { container } }): Promise<ChangesRanges> => ({ ranges: [...(await rangesOf(container))] }),
   );
 }

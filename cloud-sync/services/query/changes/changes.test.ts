@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { putMetadata, putScore } from "../../../../test/support/office-documents.ts";
 import { type OfficeServer, officeServer } from "../../../../test/support/office-server.ts";
-import type { ChangesPage, ChangesRanges } from "../schemas/changes-page.ts";
+import type { ChangesPage, ChangesRanges } from "./schema.ts";
 
 let office: OfficeServer;
 let ofRedmond: string;
