@@ -48,7 +48,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "cloud-sync/ingest/": [CONTRACT, KERNEL, DATABASE, STORE],
   "cloud-sync/projections/": [CONTRACT, KERNEL, DATABASE, STORE],
   "cloud-sync/lake/": [CONTRACT, KERNEL, DATABASE, STORE],
-  "cloud-sync/scoring/": [CONTRACT, KERNEL, DATABASE, STORE, "cloud-sync/lake/", "models/"],
+  "cloud-sync/scoring/": [
+    CONTRACT,
+    KERNEL,
+    DATABASE,
+    STORE,
+    "cloud-sync/lake/",
+    "cloud-sync/services/access/access.ts",
+    "cloud-sync/services/http/",
+    "models/",
+  ],
   "cloud-sync/services/": [CONTRACT, KERNEL, DATABASE, STORE, "cloud-sync/config/model.ts"],
   "cloud-sync/office/": [CONTRACT, KERNEL, DATABASE, "cloud-sync/services/", "cloud-sync/config/model.ts"],
   // The office looks like the dashboard: styles, formats and names of status codes are its. Of the query service it knows the shapes of answers.

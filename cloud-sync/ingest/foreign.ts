@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import type { StoredEvent, TelemetrySample } from "../contract/event.ts";
 import type { SampleValue } from "../contract/sample.ts";
+import { foreignEntityId } from "../store/foreign-entity-id.ts";
 import { FOREIGN_EPOCH_PREFIX } from "../store/telemetry-document.ts";
 import { RefusalError } from "./arrival.ts";
 import { checkName, checkTime, NAME_CHARACTERS_MAX } from "./plausible.ts";
@@ -8,8 +8,6 @@ import { checkName, checkTime, NAME_CHARACTERS_MAX } from "./plausible.ts";
 /** Readings in one message at most, and so the step of seq from one message of a hub's partition to the next. */
 export const FOREIGN_EVENTS_MAX = 1024;
 const VALUES_MAX = 4096;
-/** Namespace of the entity ids of foreign events (RFC 9562, version 5). */
-const ENTITY_NAMESPACE = Buffer.from("6f1dd4d05e1c4a5e9b3c7a70b1c0ffee", "hex");
 
 const MACHINE_KEYS = ["machineId", "machineid", "machine_id", "machine", "deviceId", "device_id"] as const;
 const FACTORY_KEYS = ["factoryId", "factoryid", "factory_id", "factory", "site"] as const;
@@ -78,7 +76,7 @@ export function foreignEvent(json: unknown, at: number, place: ForeignPlace): St
     offset: seq,
     type: "telemetry",
     timeMs,
-    entityId: entityIdOf(epoch, machineId, seq),
+    entityId: foreignEntityId(epoch, machineId, seq),
     data: { samples },
   };
 }
@@ -140,15 +138,6 @@ function timeIn(reading: Readonly<Record<string, unknown>>): number | undefined 
 /** Seconds until the year 5138, which as milliseconds are the first days of 1973. */
 function epochMs(value: number): number {
   return Math.abs(value) < 1e11 ? value * 1000 : value;
-}
-
-/** The same reading has always the same one (a UUID of version 5 of its identity). */
-function entityIdOf(epoch: string, machineId: string, seq: number): string {
-  const hash = createHash("sha1").update(ENTITY_NAMESPACE).update(`${epoch}/${machineId}/${seq}`).digest();
-  hash[6] = ((hash[6] as number) & 0x0f) | 0x50;
-  hash[8] = ((hash[8] as number) & 0x3f) | 0x80;
-  const hex = hash.toString("hex", 0, 16);
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
 function isNumber(value: unknown): value is number {
