@@ -28,7 +28,13 @@ export class IdentityProvider implements AsyncDisposable {
     return provider;
   }
 
-  handle: RequestListener = (request, response) => this.#handler(request, response);
+  /** Codes that somebody wanted to turn into tokens. */
+  codesSent = 0;
+
+  handle: RequestListener = (request, response) => {
+    if (request.url?.startsWith("/token")) this.codesSent++;
+    this.#handler(request, response);
+  };
 
   /** @param claims of people, by the name that they log in with */
   async open(redirectUrl: string, claims: Readonly<Record<string, object>>): Promise<void> {
