@@ -14,7 +14,7 @@ import { FeedReader } from "./feed-reader.ts";
 import { PageScorer } from "./page-scorer.ts";
 import { ResultWriter } from "./result-writer.ts";
 import { type ProducerOptions, ScorePublisher } from "./score-publisher.ts";
-import { moveCheckpoints, readCheckpoints } from "./scoring-checkpoint.ts";
+import { beginCheckpoints, moveCheckpoints, readCheckpoints } from "./scoring-checkpoint.ts";
 import { ScoringLock } from "./scoring-lock.ts";
 import { loadScoringModels, type ScoringModels } from "./scoring-models.ts";
 import { type ScoringRule, type ScoringRuleWish, scoringRules } from "./scoring-rule.ts";
@@ -96,7 +96,7 @@ export class CloudScorer implements Component {
           await clock.sleep(NOT_HELD_MS, signal);
           continue;
         }
-        if (!isBegun) await this.#begin(states);
+        if (!isBegun) await this.#begin(states, signal);
         isBegun = true;
         const hasMore = await this.#step(models, states, signal);
         attempt = 0;
@@ -112,9 +112,10 @@ export class CloudScorer implements Component {
     if (isBegun) await this.#checkpoint(states).catch((error) => failures.failed(error));
   }
 
-  async #begin(states: StreamStates): Promise<void> {
-    const { database, clock } = this.#options;
+  async #begin(states: StreamStates, signal: AbortSignal): Promise<void> {
+    const { database, store, clock } = this.#options;
     states.forget();
+    await beginCheckpoints(database, READER, "telemetry", await store.feedRanges("telemetry", signal));
     this.#reader.begin(await readCheckpoints(database, READER, "telemetry"));
     this.#checkpointedMs = clock.monotonicMs();
   }

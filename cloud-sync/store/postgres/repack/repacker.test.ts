@@ -5,6 +5,9 @@ import { countedEvents, type LiveBlock, storeBlocks } from "../../../../test/sup
 import { ManualClock } from "../../../../test/support/manual-clock.ts";
 import { testDatabase } from "../../../../test/support/postgres.ts";
 import type { Database } from "../../../database/database.ts";
+import { createProjections } from "../../../projections/all-projections.ts";
+import { Feed } from "../../../projections/feed/feed.ts";
+import { ProjectionLoop } from "../../../projections/projection-loop.ts";
 import type { EventStore } from "../../event-store.ts";
 import { partitionOf } from "../../telemetry-document.ts";
 import { bucketOf } from "../feed-buckets.ts";
@@ -142,6 +145,23 @@ test("a reader that begins waits until what is being packed is packed", async ()
     await sql.query("SELECT pg_advisory_xact_lock(1414288208, 0)");
     await moves;
     await setReader(database, "new", range, "p2");
+  });
+});
+
+test("a projection is known before it has read anything", async () => {
+  const { store, database, clock } = await opened();
+  const [projection] = createProjections({ store, database, clock, projections: ["machine_latest"] });
+  if (projection === undefined) throw new Error("there is no such projection");
+  const loop = new ProjectionLoop({ projection, feed: new Feed(store, clock), database, clock, logger });
+  await loop.step(NEVER);
+  const { rows } = await database.query(
+    "SELECT feed_range, continuation FROM model.checkpoint WHERE container = 'telemetry'",
+  );
+  expect(rows).toHaveLength(8);
+  await storeBlocks(store, live(40));
+  expect(await new Repacker({ database, clock, logger, limits: LIMITS }).round(NEVER)).toEqual({
+    documentsBefore: 0,
+    documentsAfter: 0,
   });
 });
 
