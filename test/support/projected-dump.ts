@@ -6,7 +6,10 @@ export type Rows = readonly Record<string, unknown>[];
 export async function dumpModels(database: Database, machineIds?: readonly string[]) {
   const rows = async (text: string): Promise<Rows> => {
     const condition = machineIds === undefined ? "$1::text[] IS NULL" : "machine_id = ANY($1::text[])";
-    const { rows } = await database.query(text.replace("WHERE HERE", () => `WHERE ${condition}`), [machineIds ?? null]);
+    const { rows } = await database.query(
+      text.replace("WHERE HERE", () => `WHERE ${condition}`),
+      [machineIds ?? null],
+    );
     const texts = rows.map((row) => JSON.stringify(row)).sort();
     return texts.map((each) => JSON.parse(each));
   };

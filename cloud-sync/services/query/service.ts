@@ -21,7 +21,6 @@ import { addQueryValidation } from "./plugins/validation.ts";
 import type { QueryContext } from "./query-context.ts";
 import { openReads } from "./reads.ts";
 import { reportRoutes } from "./reports/routes.ts";
-import { changesRoutes } from "./routes/changes.ts";
 import { trendRoutes } from "./trends/routes.ts";
 
 export interface QueryOptions {
