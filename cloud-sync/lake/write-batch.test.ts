@@ -173,7 +173,13 @@ test("of a block of which only a part counts, only that part; a damaged document
 
 test("a machine with many readings has row groups of its own, so that asking for it reads little else", async () => {
   const machines = ["a", "b", "c"].map((machineId) => slowSignals(250, 100).map((event) => ({ ...event, machineId })));
-  const [file] = localPaths(await write(machines.map((events) => storedOf(blockOf(events))), tempFolder()), "readings");
+  const [file] = localPaths(
+    await write(
+      machines.map((events) => storedOf(blockOf(events))),
+      tempFolder(),
+    ),
+    "readings",
+  );
   const groups = await duckDbRows(
     `SELECT row_group_id::DOUBLE, stats_min_value, stats_max_value, row_group_num_rows::DOUBLE FROM parquet_metadata('${file}')
       WHERE path_in_schema = 'machine_id' ORDER BY 1`,
