@@ -40,7 +40,8 @@ export interface CloudScorerOptions {
 /** Name of the checkpoint. */
 const READER = "scoring";
 const CHECKPOINT_MS = 2_000;
-const IDLE_MS = 250;
+/** Between two looks at a feed that has nothing new: more and more seldom. */
+const [IDLE_MS_MIN, IDLE_MS_MAX, IDLE_GROWTH] = [250, 1_000, 1.3];
 const NOT_HELD_MS = 500;
 const SWEEP_MS = 6 * 3_600_000;
 const BACKOFF = { baseMs: 200, maxMs: 30_000 };
@@ -63,6 +64,8 @@ export class CloudScorer implements Component {
   readonly #writer: ResultWriter;
   /** Since it runs: documents read, readings scored and those of them that came late, events written, documents that can't be read. */
   readonly counts = { documents: 0, readings: 0, lateReadings: 0, scored: 0, unreadable: 0 };
+  /** false while documents were read whose results are not written: then there is no checkpoint. */
+  #isWhole = true;
   #checkpointedMs = 0;
   #sweptMs = Number.NEGATIVE_INFINITY;
 
@@ -88,7 +91,7 @@ export class CloudScorer implements Component {
     const failures = new FailureLog(logger, clock, { component: this.name });
     const states = new StreamStates(models, streamsMax);
     await using lock = new ScoringLock(database, 1);
-    let [attempt, isBegun] = [0, false];
+    let [attempt, isBegun, idleMs] = [0, false, IDLE_MS_MIN];
     while (!signal.aborted) {
       try {
         if (!(await lock.held())) {
@@ -101,20 +104,22 @@ export class CloudScorer implements Component {
         const hasMore = await this.#step(models, states, signal);
         attempt = 0;
         failures.recovered();
-        if (!hasMore) await clock.sleep(IDLE_MS, signal);
+        if (!hasMore) await clock.sleep(idleMs, signal);
+        idleMs = hasMore ? IDLE_MS_MIN : Math.min(IDLE_MS_MAX, idleMs * IDLE_GROWTH);
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted) break;
         isBegun = false;
         failures.failed(error);
         await clock.sleep(backoffMs(attempt++, BACKOFF), signal);
       }
     }
-    if (isBegun) await this.#checkpoint(states).catch((error) => failures.failed(error));
+    if (isBegun && this.#isWhole) await this.#checkpoint(states).catch((error) => failures.failed(error));
   }
 
   async #begin(states: StreamStates): Promise<void> {
     const { database, clock } = this.#options;
     states.forget();
+    this.#isWhole = true;
     this.#reader.begin(await readCheckpoints(database, READER, "telemetry"));
     this.#checkpointedMs = clock.monotonicMs();
   }
@@ -123,6 +128,7 @@ export class CloudScorer implements Component {
   async #step(models: ScoringModels, states: StreamStates, signal: AbortSignal): Promise<boolean> {
     const { database, clock, checkpointMs = CHECKPOINT_MS } = this.#options;
     const documents = await this.#reader.read(signal);
+    this.#isWhole = documents === undefined;
     if (documents !== undefined) await this.#score(documents, models, states, signal);
     const isDue = clock.monotonicMs() - this.#checkpointedMs >= checkpointMs;
     if (isDue || states.isFull) await this.#checkpoint(states);
@@ -151,6 +157,7 @@ export class CloudScorer implements Component {
     }
     const scored = page.results();
     this.counts.scored += await this.#writer.write(scored, signal);
+    this.#isWhole = true;
     this.counts.documents += documents.length;
     this.counts.readings += page.readings;
     this.counts.lateReadings += page.lateReadings;

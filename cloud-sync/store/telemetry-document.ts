@@ -30,7 +30,10 @@ export const SEQS_PER_PARTITION = 2 ** 18;
 
 /** Epochs of events that came from devices of another make, whose numbers are the hub's and have holes. */
 export const FOREIGN_EPOCH_PREFIX = "iothub:";
-/** Epochs of what the cloud's own models said: "score:<model>@<version>/<epoch of the telemetry>"; seq is the telemetry's. */
+/**
+ * Epochs of what the cloud's own models said: "score:<model>@<version>/<epoch of the telemetry>"; seq is the telemetry's. Of a detector
+ * that judges each signal by itself "score:<model>#<signal, percent-encoded>@…": one event of telemetry may have several of its events.
+ */
 export const SCORE_EPOCH_PREFIX = "score:";
 
 /** The partition of the telemetry container that holds an event. */
