@@ -171,12 +171,14 @@ function plainText(text: string): string {
 }
 
 function propertiesText(properties: Readonly<Record<string, unknown>>): string {
-  const text = JSON.stringify(properties, (_, value: unknown) =>
-    typeof value === "bigint"
-      ? value.toString()
-      : value instanceof Uint8Array
-        ? Buffer.from(value).toString("base64")
-        : value,
-  );
+  const text = JSON.stringify(properties, function (this: Readonly<Record<string, unknown>>, key, value: unknown) {
+    // A Buffer has become something else by the time it gets here.
+    const own = this[key];
+    return own instanceof Uint8Array
+      ? Buffer.from(own).toString("base64")
+      : typeof value === "bigint"
+        ? `${value}`
+        : value;
+  });
   return text.length > PROPERTIES_CHARACTERS_MAX ? "{}" : text;
 }

@@ -28,12 +28,13 @@ export function counted(count: number, one: string, many = `${one}s`): string {
   return `${formatNumber(count)} ${count === 1 ? one : many}`;
 }
 
-/** "5 Jan 2026, 06:00:12", in the reader's own time. */
+/** "5 Jan, 06:00:12", in the reader's own time; with the year when it is another one. */
 export function formatMoment(timeMs: number): string {
-  return new Date(timeMs).toLocaleString([], {
+  const date = new Date(timeMs);
+  return date.toLocaleString([], {
     day: "numeric",
     month: "short",
-    year: "numeric",
+    ...(date.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" }),
     hour: "2-digit",
     minute: "2-digit",
     second: "2-digit",

@@ -1,5 +1,5 @@
 import { useEffect, useReducer } from "preact/hooks";
-import { ask, line } from "./api.ts";
+import { ApiError, ask, line } from "./api.ts";
 
 export const ROLES = ["viewer", "operator", "technician", "administrator"] as const;
 export type Role = (typeof ROLES)[number];
@@ -11,7 +11,6 @@ export interface Person {
 }
 
 interface SessionAnswer {
-  /** null: nobody. */
   readonly person: Person | null;
   readonly csrf: string | null;
   readonly oidc: boolean;
@@ -40,7 +39,9 @@ export class Session {
     try {
       const { body } = await ask<SessionAnswer>("GET", "/api/session");
       this.#accept(body);
-    } catch {
+    } catch (error) {
+      // Nobody is logged in: the answer says whether the company's own login may be used.
+      this.oidc = error instanceof ApiError && error.body.oidc === true;
       this.#set(null);
     }
   }

@@ -5,6 +5,7 @@ import { age, counted, DASH, stateWord } from "../words.ts";
 import { isStale, lineLevel, troubleOf, unacknowledgedOf, worstLine } from "./factory-trouble.ts";
 import { StateBar } from "./state-bar.tsx";
 
+const URGENT = ["critical", "high"];
 const STATES_SHOWN = ["fault", "disconnected", "offline", "running", "idle", "setup", "unknown"];
 
 /** A factory on the overview: grey while all is well. */
@@ -44,7 +45,7 @@ export function FactoryTile({ factory, nowMs }: { factory: FactoryView; nowMs: n
           <Alarms factory={factory} />
         </Fact>
         <Fact title="Anomalies" href={hrefOf("anomalies", { factory: factoryId })}>
-          <b>{formatNumber(anomalies.hour)}</b> in the last hour, {formatNumber(anomalies.day)} in a day
+          <b>{formatNumber(anomalies.hour)}</b> in 1 h, {formatNumber(anomalies.day)} in 24 h
         </Fact>
         <Fact title="Newest event">
           {newestMs === null ? (
@@ -77,30 +78,33 @@ function Fact({ title, href, children }: { title: string; href?: string; childre
   );
 }
 
+/** The urgent ones by name, the others as a number. */
 function Alarms({ factory }: { factory: FactoryView }) {
+  const { alarms } = factory;
   const unacknowledged = unacknowledgedOf(factory);
-  const active = factory.alarms.reduce((sum, alarm) => sum + alarm.active, 0);
+  const active = alarms.reduce((sum, alarm) => sum + alarm.active, 0);
   if (unacknowledged === 0 && active === 0) return <span class="muted">none</span>;
+  const urgent = alarms.filter(({ priority, unacknowledged: count }) => count > 0 && URGENT.includes(priority));
+  const others = unacknowledged - urgent.reduce((sum, alarm) => sum + alarm.unacknowledged, 0);
+  const whole = alarms.map(
+    (alarm) => `${alarm.priority}: ${alarm.unacknowledged} unacknowledged, ${alarm.active} active`,
+  );
   return (
-    <>
-      {unacknowledged === 0 ? (
-        <span>all acknowledged</span>
-      ) : (
-        <span class="chips">
-          {factory.alarms
-            .filter((alarm) => alarm.unacknowledged > 0)
-            .map((alarm) => (
-              <span key={alarm.priority} class={`chip priority-${alarm.priority}`}>
-                <b>{alarm.unacknowledged}</b> {alarm.priority}
-              </span>
-            ))}
-        </span>
-      )}
-      <span class="muted">
-        {unacknowledged === 0 ? ", " : " "}
-        {active} active
-      </span>
-    </>
+    <span title={whole.join(" · ")}>
+      <span class="chips">
+        {urgent.map((alarm) => (
+          <span key={alarm.priority} class={`chip priority-${alarm.priority}`}>
+            <b>{alarm.unacknowledged}</b> {alarm.priority}
+          </span>
+        ))}
+        {others > 0 && (
+          <span class="chip">
+            <b>{others}</b> {urgent.length > 0 ? "other" : "new"}
+          </span>
+        )}
+      </span>{" "}
+      <span class="muted">{active} active</span>
+    </span>
   );
 }
 

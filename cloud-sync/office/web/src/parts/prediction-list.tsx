@@ -5,7 +5,7 @@ import { age, formatHours, formatMoment, formatShare } from "../words.ts";
 import { requirementWord } from "./need.tsx";
 
 const EVERY_MS = 10_000;
-const SHOWN = 12;
+const SHOWN = 6;
 
 interface Driver {
   readonly signal: string;

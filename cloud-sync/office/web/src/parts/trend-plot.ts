@@ -51,6 +51,18 @@ export class TrendPlot {
     this.#plot?.destroy();
   }
 
+  /** Nobody points at the chart: the legend tells the newest values. */
+  #tellNewest(plot: uPlot): void {
+    if (typeof plot.cursor.idx === "number") return;
+    const newest = this.#data.map((column) => {
+      const index = (column as (number | null | undefined)[]).findLastIndex(
+        (value) => value !== null && value !== undefined,
+      );
+      return index < 0 ? null : index;
+    });
+    plot.setLegend({ idxs: newest }, false);
+  }
+
   #rebuild = (): void => {
     this.#plot?.destroy();
     this.#build();
@@ -71,6 +83,7 @@ export class TrendPlot {
         height,
         ms: 1e-3,
         cursor: { drag: { x: false, y: false }, points: { size: 7 } },
+        hooks: { setCursor: [(plot) => this.#tellNewest(plot)] },
         legend: { live: true },
         scales: {
           x: { time: true, range: () => [...this.#range] },
@@ -128,6 +141,7 @@ export class TrendPlot {
       this.#data,
       this.#host,
     );
+    this.#tellNewest(this.#plot);
     // The edges of the bands are no lines of their own.
     if (withBand)
       this.#host.querySelectorAll(".u-legend .u-series").forEach((row, index) => {

@@ -23,7 +23,8 @@ export function Trends({ route }: { route: Route }) {
   const endText = route.params.get("end");
   const endMs = endText === null || !/^\d{1,15}$/.test(endText) ? null : Number(endText);
   const trend = useTrend(chosen, Number(hours), endMs);
-  const [isOpen, setOpen] = useState(chosen.length === 0);
+  const [isOpened, setOpen] = useState<boolean | null>(null);
+  const isOpen = isOpened ?? chosen.length === 0;
   const choose = (next: readonly SeriesKey[]): void => replaceParams(route, { series: encodeChosen(next) });
   const toggle = (key: SeriesKey): void =>
     choose(chosen.some((each) => isSame(each, key)) ? chosen.filter((each) => !isSame(each, key)) : [...chosen, key]);
