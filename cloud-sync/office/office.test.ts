@@ -273,6 +273,18 @@ describe("accounts", () => {
     );
     expect(await office.access.accounts.ensureFirstAdministrator()).toBeUndefined();
   });
+
+  test("an administrator whose password could not be written down is not made", async () => {
+    await using other = await TestOffice.start();
+    const full = other.access.accounts.ensureFirstAdministrator(() => {
+      throw new Error("the disk is full");
+    });
+    await expect(full).rejects.toThrow("the disk is full");
+    expect(await other.access.accounts.list()).toEqual([]);
+    const told: string[] = [];
+    const first = await other.access.accounts.ensureFirstAdministrator(({ password }) => told.push(password));
+    expect(told).toEqual([first?.password]);
+  });
 });
 
 describe("tokens", () => {
