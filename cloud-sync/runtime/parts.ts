@@ -51,7 +51,7 @@ async function lakePart(lake: LakeConfig, { store, database, clock, logger }: Pa
 }
 
 async function scoringPart(
-  { producer }: ScoringConfig,
+  { rules, producer }: ScoringConfig,
   { store, database, clock, logger }: PartDeps,
 ): Promise<Component> {
   const { CloudScorer } = await import("../scoring/cloud-scorer.ts");
@@ -59,6 +59,7 @@ async function scoringPart(
     store,
     database,
     modelsFolder: MODELS_FOLDER,
+    rules,
     ...(producer === undefined ? {} : { producer }),
     clock,
     logger,

@@ -255,6 +255,36 @@ test("other machines, text in place of numbers, Bad readings and damaged documen
   expect(rows[0]?.count).toBe(13);
 });
 
+test("signals of other names are scored by a rule for their machine's type; hostile configurations block nothing", async () => {
+  const office = await openedOffice();
+  const renamed = pressStream(PRESS, 300, {
+    firstSeq: 2,
+    alter: (i, r) => void (i === 200 && Object.assign(r, { temperature: 99 })),
+  }).map((event): StoredEvent => {
+    if (event.type !== "telemetry") return event;
+    const samples = event.data.samples.map((sample) => ({
+      ...sample,
+      signal: sample.signal.replace("machine", "oil/"),
+    }));
+    return { ...event, data: { samples } };
+  });
+  const signals = [null, 7, { name: 3 }, { name: "oil/Temperature", title: "Öl", unit: "K" }];
+  const config = { kind: "machine", typeName: "press-2", connectionId: "c", signals };
+  const odd = [{ kind: "machine", signals: { length: -1 } }, { kind: 5 }, { model: { name: "__proto__", version: 1 } }];
+  await store(office.store, [
+    ...jsonOf([rareEvent(PRESS, 1, "config", config)]),
+    ...odd.flatMap((data, i) => jsonOf([rareEvent("redmond/odd", i + 1, i < 2 ? "config" : "prediction", data)])),
+    ...blocksOf(renamed, 100),
+  ]);
+  const maintenance = { machinePressure: "oil/Pressure", machineTemperature: "oil/Temperature" };
+  const rules = [{ types: ["press-2"], maintenance, anomalies: Object.values(maintenance) }];
+  expect(await scoreUntil(office, 7, { rules })).toMatchObject({ unreadable: 0, readings: 600 });
+  const events = await scoresIn(office);
+  const spikes = events.filter(({ epoch }) => epoch.startsWith("score:spike-dip#oil%2FTemperature@1.0.0/"));
+  expect(spikes).toMatchObject([{ seq: 202, data: { message: expect.stringMatching(/^öl 99\.0 K, expected /) } }]);
+  expect(events.filter(({ type }) => type === "prediction").length).toBeGreaterThanOrEqual(5);
+});
+
 test("a damaged model is refused when the scorer starts", async () => {
   const office = await openedOffice();
   const folder = tempFolder();
