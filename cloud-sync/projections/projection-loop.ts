@@ -75,7 +75,7 @@ export class ProjectionLoop {
       }
       return !isAtEnd;
     } catch (error) {
-      const found = mayBePoison(error) ? await this.#lookForPoison(signal) : 0;
+      const found = mayBePoison(error) && !signal.aborted ? await this.#lookForPoison(signal) : 0;
       this.forget();
       if (found === 0) throw error;
       return true;

@@ -164,15 +164,19 @@ export class CloudScorer implements Component {
     this.counts.lateReadings += page.lateReadings;
   }
 
-  /** A document that is damaged is passed over: it will not mend. */
+  /**
+   * A document that is damaged, or that scoring stumbles over, is passed over and told of: it will not mend, and nothing may wait for it.
+   */
   #guarded<T>(document: StoredDocument | TelemetryDocument, work: () => T): T | undefined {
     try {
       return work();
     } catch (error) {
-      if (!(error instanceof BlockError || error instanceof FrameError)) throw error;
       this.counts.unreadable++;
       const { machineId, epoch, firstSeq } = document.fields;
-      this.#options.logger.warn({ machineId, epoch, firstSeq, reason: messageOf(error) }, "a document can't be scored");
+      const facts = { machineId, epoch, firstSeq };
+      const isDamaged = error instanceof BlockError || error instanceof FrameError;
+      if (isDamaged) this.#options.logger.warn({ ...facts, reason: messageOf(error) }, "a document can't be scored");
+      else this.#options.logger.error({ ...facts, err: error }, "a document can't be scored");
       return undefined;
     }
   }
