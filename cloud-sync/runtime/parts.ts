@@ -36,7 +36,7 @@ export async function addParts(deps: PartDeps): Promise<ListeningServices> {
   const projections = has("projections") ? await projectionsPart(deps) : undefined;
   if (projections !== undefined) supervisor.supervise(projections);
   if (hub !== undefined && has("ingest")) supervisor.supervise(await ingestPart(hub, deps, projections));
-  if (hub?.serviceConnectionString !== undefined && has("lines") && process.env.LINES)
+  if (hub?.serviceConnectionString !== undefined && has("lines"))
     supervisor.supervise(await linesPart(hub, hub.serviceConnectionString, deps));
   if (has("repack") && config.store.kind === "postgres")
     for (const part of await keepingParts(deps, config.store.telemetryDays)) supervisor.supervise(part);
@@ -51,7 +51,7 @@ async function lakePart(lake: LakeConfig, { store, database, clock, logger }: Pa
 }
 
 async function scoringPart(
-  { producer }: ScoringConfig,
+  { rules, producer }: ScoringConfig,
   { store, database, clock, logger }: PartDeps,
 ): Promise<Component> {
   const { CloudScorer } = await import("../scoring/cloud-scorer.ts");
@@ -59,6 +59,7 @@ async function scoringPart(
     store,
     database,
     modelsFolder: MODELS_FOLDER,
+    rules,
     ...(producer === undefined ? {} : { producer }),
     clock,
     logger,
