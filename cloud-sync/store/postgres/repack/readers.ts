@@ -19,7 +19,7 @@ export async function passedByAll(sql: Sql, container: Container, range: string)
     `SELECT c.continuation
        FROM (SELECT projection FROM model.checkpoint WHERE container = $1
              UNION
-             SELECT name FROM model.projection p WHERE (to_jsonb(p) ->> 'rebuilding')::boolean) AS reader (name)
+             SELECT name FROM model.projection WHERE rebuilding) AS reader (name)
        LEFT JOIN model.checkpoint c ON c.projection = reader.name AND c.container = $1 AND c.feed_range = $2`,
     [container, range],
   );

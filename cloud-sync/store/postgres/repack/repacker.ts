@@ -5,6 +5,8 @@ import type { Component } from "../../../../edge/kernel/component.ts";
 import { messageOf } from "../../../../edge/kernel/errors.ts";
 import { FailureLog } from "../../../../edge/kernel/failure-log.ts";
 import type { Database } from "../../../database/database.ts";
+import type { StoredDocument } from "../../event-store.ts";
+import { readTelemetryDocument } from "../../read-telemetry.ts";
 import { rangesOf } from "../feed-buckets.ts";
 import { type Merge, mergeBlocks } from "./merge-blocks.ts";
 import { PACKED, PackedBucket, type PlacedMerge } from "./packed-bucket.ts";
@@ -109,11 +111,21 @@ export class Repacker implements Component {
       return mergeBlocks(documents);
     } catch (error) {
       const { stream, part, id } = run[0] as Candidate;
-      this.#logger.warn(
-        { stream, part, id, reason: messageOf(error) },
-        "blocks stay as they are: they can't be packed",
-      );
+      this.#logger.warn({ stream, part, id, reason: messageOf(error) }, "a block can't be packed and stays as it is");
+    }
+    try {
+      return mergeBlocks(documents.filter(isReadable));
+    } catch {
       return [];
     }
+  }
+}
+
+function isReadable(document: StoredDocument): boolean {
+  try {
+    readTelemetryDocument(document).events();
+    return true;
+  } catch {
+    return false;
   }
 }
