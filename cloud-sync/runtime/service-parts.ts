@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { AccessControl } from "../services/access/access-control.ts";
 import type { HttpComponent } from "../services/http/http-component.ts";
-import type { PartDeps } from "./parts.ts";
+import type { PartDeps } from "./part.ts";
 
 /** What people and programs can reach, as far as it runs here. */
 export interface ListeningServices {

@@ -102,6 +102,17 @@ test("a partition that is missing is made when something is to be stored in it",
   expect((await create(store, note("b")))?.status).toBe("done");
   clock.jumpWall(400 * DAY_MS);
   expect((await create(store, note("c")))?.status).toBe("done");
+  // A partition that began while the clock was ahead, whose day somebody drops because it can't be right.
+  const press = { stream: "austin/press", part: "" };
+  const put = (id: string): Promise<readonly CommitResult[]> =>
+    store.commit("telemetry", [{ partition: press, operations: [{ op: "create", document: note(id) }] }], NEVER);
+  clock.jumpWall(9 * DAY_MS);
+  await put("ahead");
+  clock.jumpWall(-9 * DAY_MS);
+  await database.query("DROP TABLE store.telemetry_20270414");
+  expect(await put("back")).toMatchObject([{ status: "done" }]);
+  expect(await put("back")).toMatchObject([{ status: "exists" }]);
+  await database.query("DROP TABLE store.telemetry_20270414");
   expect(await idsOf(store)).toEqual(["b", "c"]);
   expect((await partitions(database)).at(-1)).toBe("20270405");
 });

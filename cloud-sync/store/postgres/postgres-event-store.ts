@@ -86,8 +86,12 @@ class PostgresEventStore implements EventStore {
           commitWithin({ sql, container, transactions: work, storedMs, day, firstDays, signal }),
         );
       } catch (error) {
-        if (!isFirst || sqlStateOf(error) !== NO_PARTITION) throw error;
+        if (!isFirst || sqlStateOf(error) !== NO_PARTITION || !isDaily(container)) throw error;
         this.#days.forget();
+        // Beside today's those of partitions that began when a clock was ahead: what they get is stored with their first day.
+        const partitions = work.map(({ partition }) => partition);
+        const firstDays = await this.#firstDays.of(this.#database, container, partitions);
+        for (const first of new Set(firstDays.values())) if (first > day) await this.#days.ensure(container, first);
       }
     }
   }
