@@ -1,6 +1,6 @@
 import sparticuz from "@sparticuz/chromium";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { factoryName, fillOffice, machineId } from "../support/office-data.ts";
 import { type OfficePage, officePage } from "../support/office-page.ts";
 
@@ -20,7 +20,7 @@ beforeAll(async () => {
   await fillOffice(office.db.database, {
     factories: 5,
     machines: 100,
-    signals: 100,
+    signals: 20,
     nowMs: Date.now(),
     rollupHours: 25,
     rollupMachines: 1,
@@ -32,6 +32,7 @@ beforeAll(async () => {
   const args = sparticuz.args.filter((arg) => arg !== "--single-process");
   browser = await chromium.launch({ executablePath: await sparticuz.executablePath(), args });
   page = await (await newContext()).newPage();
+  page.setDefaultTimeout(10_000);
   page.on("console", (message) => {
     if (message.type() === "error" && !message.location().url.endsWith("/api/session")) complaints.push(message.text());
   });
@@ -43,6 +44,10 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   await office?.[Symbol.asyncDispose]();
+});
+
+beforeEach(() => {
+  complaints.length = 0;
 });
 
 function newContext(options: Parameters<Browser["newContext"]>[0] = {}): Promise<BrowserContext> {
@@ -151,6 +156,7 @@ test("P27 eight signals of five factories over a year are a chart of bounded siz
 test("metadata: a mistake is told at its field; two who edit at once see both versions, and nothing is lost", async () => {
   const factory = factoryName(0);
   const bert = await (await newContext()).newPage();
+  bert.setDefaultTimeout(10_000);
   await login(bert, BERT);
   await page.goto(`${office.url}/#/metadata?kind=factory`);
   await page.getByRole("button", { name: "New factory" }).click();
@@ -210,7 +216,6 @@ test("metadata: a mistake is told at its field; two who edit at once see both ve
   await page.getByRole("dialog").waitFor({ state: "detached" });
   await page.getByRole("button", { name: "Mill one" }).waitFor({ state: "detached" });
   expect(complaints.filter((each) => !/status of (400|412)/.test(each))).toEqual([]);
-  complaints.length = 0;
   expect(factory).toBe("redmond");
 });
 
@@ -266,14 +271,14 @@ test("by night it is dark, on a tablet nothing sticks out, and every text can be
 });
 
 test("a session that has ended asks for the login and comes back to the same place", async () => {
-  await page.goto(`${office.url}/#/ledger`);
-  await page.getByRole("heading", { name: "Ledger" }).waitFor();
+  await page.goto(`${office.url}/#/machine?id=${encodeURIComponent(PRESS)}`);
+  await page.locator(".machine h1").waitFor();
   await office.db.database.query("DELETE FROM app.session");
   await page.getByText("Your session has ended").waitFor({ timeout: 10_000 });
   await page.getByLabel("Name").fill(ADA.name);
   await page.getByLabel("Password").fill(ADA.password);
   await page.keyboard.press("Enter");
-  await page.getByRole("heading", { name: "Ledger" }).waitFor();
+  await page.locator(".machine h1").waitFor();
   complaints.length = 0;
 });
 

@@ -36,29 +36,42 @@ export async function openedOffice(): Promise<Office> {
   return { store, database };
 }
 
-/** Runs a scorer until it has read so many documents of telemetry, then ends it; gives what it counted. */
-export async function scoreUntil(
-  { store, database }: Office,
-  documents: number,
-  options: Partial<CloudScorerOptions> = {},
-): Promise<CloudScorer["counts"]> {
-  const scorer = new CloudScorer({
-    store,
-    database,
-    modelsFolder: MODELS_FOLDER,
-    clock: systemClock,
-    logger,
-    ...options,
-  });
+export interface RunningScorer {
+  readonly counts: CloudScorer["counts"];
+  /** Rejects when the scorer ends by itself. */
+  readonly failed: Promise<never>;
+  end(): Promise<void>;
+}
+
+export function startScorer({ store, database }: Office, options: Partial<CloudScorerOptions> = {}): RunningScorer {
+  const own = { store, database, modelsFolder: MODELS_FOLDER, clock: systemClock, logger };
+  const scorer = new CloudScorer({ ...own, ...options });
   const ending = new AbortController();
   const running = scorer.run(ending.signal, () => undefined);
   const failed = running.then(() => {
-    throw new Error("the scorer ended");
+    throw new Error("the scorer has ended");
   });
-  await Promise.race([until(`${documents} documents scored`, () => scorer.counts.documents >= documents), failed]);
-  ending.abort();
-  await running;
-  return scorer.counts;
+  failed.catch(() => undefined);
+  const end = async (): Promise<void> => {
+    ending.abort();
+    await running.catch(() => undefined);
+  };
+  return { counts: scorer.counts, failed, end };
+}
+
+/** Runs a scorer until it has read so many documents of telemetry, then ends it; gives what it counted. */
+export async function scoreUntil(
+  office: Office,
+  documents: number,
+  options: Partial<CloudScorerOptions> = {},
+): Promise<CloudScorer["counts"]> {
+  const { counts, failed, end } = startScorer(office, options);
+  try {
+    await Promise.race([until(`${documents} documents scored`, () => counts.documents >= documents), failed]);
+  } finally {
+    await end();
+  }
+  return counts;
 }
 
 /** What the cloud's models said, by epoch, machine, seq. */

@@ -2,6 +2,9 @@ import type { MetadataPage } from "../../../../services/query/metadata/schema.ts
 import { useData } from "../data/use-data.ts";
 import { nameOf } from "./filters.tsx";
 
+/** One that was added a moment ago is to be chosen from. */
+const EVERY_MS = 1_500;
+
 interface FactoryChoiceProps {
   readonly id: string;
   readonly disabled: boolean;
@@ -12,7 +15,7 @@ interface FactoryChoiceProps {
 
 /** Of the factories that somebody has added. */
 export function FactoryChoice({ value, onChange, ...shared }: FactoryChoiceProps) {
-  const { data } = useData<MetadataPage>("/api/query/metadata", { kind: "factory", limit: 500 });
+  const { data } = useData<MetadataPage>("/api/query/metadata", { kind: "factory", limit: 500 }, EVERY_MS);
   const rows = data?.rows ?? [];
   return (
     <select {...shared} value={value} onChange={(event) => onChange(event.currentTarget.value)}>

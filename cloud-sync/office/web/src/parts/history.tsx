@@ -6,6 +6,8 @@ import { formatMoment } from "../words.ts";
 import { Problem } from "./problem.tsx";
 import { shownValue } from "./shown-value.ts";
 
+const EVERY_MS = 1_500;
+
 interface HistoryProps {
   readonly kind: KindName;
   readonly id: string;
@@ -16,7 +18,7 @@ interface HistoryProps {
 
 /** Who did what and when; of each change the fields that it has changed. */
 export function History({ kind, id, fields, version }: HistoryProps) {
-  const { data, error } = useData<MetadataHistory>("/api/query/metadata/history", { kind, id, limit: 50 }, 3_000);
+  const { data, error } = useData<MetadataHistory>("/api/query/metadata/history", { kind, id, limit: 50 }, EVERY_MS);
   if (error !== undefined && data === undefined) return <Problem error={error} />;
   const rows = data?.rows ?? [];
   return (

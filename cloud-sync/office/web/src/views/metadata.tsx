@@ -12,7 +12,7 @@ import { shownValue } from "../parts/shown-value.ts";
 import { type Route, replaceParams } from "../router.ts";
 import { formatMoment } from "../words.ts";
 
-const EVERY_MS = 4_000;
+const EVERY_MS = 1_500;
 const KIND_TITLES = KINDS.map((kind): readonly [KindName, string] => [kind, KIND_FORMS[kind].many]);
 const DELETED = [
   ["no", "Present"],
