@@ -151,22 +151,25 @@ export class ProjectionLoop {
     }
   }
 
-  /** The documents of the batch that failed, read again from the checkpoints. */
+  /** The documents of the batch that failed, and of the page behind it, read again from the checkpoints. */
   async #lookForPoison(signal: AbortSignal): Promise<number> {
+    const taken = new Map(this.#batch?.moves.map((move) => [keyOf(move), move.documents]));
     this.forget();
     let found = 0;
     const positions = new Map(
       (await readPositions(this.#database, this.projection.name)).map((each) => [keyOf(each), each.continuation]),
     );
     for (const tail of await this.#tails(signal)) {
-      const page = await tail.read(positions.get(keyOf(tail)), signal);
-      const reads = (page?.documents ?? []).map((document) => this.#feed.documents.read(tail.container, document));
-      const changes = reads.flatMap((read) => ("reason" in read ? [] : [read]));
-      found += await this.#poison.look(
-        this.projection,
-        changes.filter((change) => this.#poison.reasonOf(change) === undefined),
-        this.#database,
-      );
+      let after = positions.get(keyOf(tail));
+      for (let left = taken.get(keyOf(tail)) ?? 0; left >= 0; ) {
+        const page = await tail.read(after, signal);
+        if (page === undefined || page.documents.length === 0) break;
+        const reads = page.documents.map((document) => this.#feed.documents.read(tail.container, document));
+        const changes = reads.flatMap((read) => ("reason" in read || this.#poison.reasonOf(read) ? [] : [read]));
+        found += await this.#poison.look(this.projection, changes, this.#database);
+        after = page.continuation;
+        left -= page.documents.length;
+      }
     }
     return found;
   }

@@ -146,7 +146,11 @@ test("P10 documents that can't be read or projected are set aside, and what is b
   timeout: 30_000,
 }, async () => {
   await using bench = await feedBench();
-  const { documents } = documentsOf("poison/a", 12);
+  const { documents } = documentsOf("poison/a", 300, 1);
+  const many = documents.map(({ partition, document }) => ({
+    partition,
+    operations: [{ op: "create" as const, document }],
+  }));
   const damaged = blockOf(machineStream("poison/b", 3));
   const body = Buffer.from(damaged.document.body ?? []);
   body[body.length - 9] = (body[body.length - 9] as number) ^ 0x5a;
@@ -162,25 +166,26 @@ test("P10 documents that can't be read or projected are set aside, and what is b
   // Longer than an index of PostgreSQL takes.
   const next = uniform(7);
   const alarmId = Array.from({ length: 9_000 }, () => String.fromCharCode(0x4e00 + next() * 20_000)).join("");
+  await bench.store.commit("telemetry", many, new AbortController().signal);
   await bench.put([
     { ...damaged, document: { ...damaged.document, body } },
     eventsOf([{ ...alarm, data: { alarmId } }]),
     { ...damaged, document: { id: "note", kind: "note", fields: {} } },
-    ...documents,
+    blockOf(machineStream("poison/a", 2, { firstSeq: 301, startMs: START_MS })),
   ]);
   const loops = bench.loops();
   await bench.project(loops);
   const { database, store } = bench;
   const { rows } = await database.query("SELECT seq FROM model.machine_latest WHERE machine_id = 'poison/a'");
-  expect(rows).toEqual([{ seq: 12 }]);
-  expect((await database.query("SELECT alarm_id FROM model.alarm")).rows).toEqual([{ alarm_id: "a-11" }]);
+  expect(rows).toEqual([{ seq: 302 }]);
+  expect((await database.query("SELECT alarm_id FROM model.alarm")).rows).toHaveLength(27);
   const status = await projectionStatus(database, store);
   expect(status.find(({ name }) => name === "machine_latest")).toMatchObject({
     unreadable: 2,
     lagMs: 0,
     state: "current",
   });
-  expect(status.find(({ name }) => name === "alarm")).toMatchObject({ unreadable: 3, lagMs: 0, documents: 7 });
+  expect(status.find(({ name }) => name === "alarm")).toMatchObject({ unreadable: 3, lagMs: 0, documents: 304 });
 });
 
 test("what is stored is projected at once, and another version of a projection is made anew", {
