@@ -70,6 +70,14 @@ test("P10 a flood of poison stays within its bytes and its number: the oldest go
   expect(after).toMatchObject({ messages: 0, bytes: 0, droppedMessages: 121 });
 });
 
+test("many large messages at once", async () => {
+  const large = Array.from({ length: 12 }, (_, i) => refused(i, Buffer.alloc(900_000, i)));
+  const total = await new Quarantine({ database: database() }).add(large);
+  expect(total).toMatchObject({ messages: 12, bytes: 12 * 900_512 });
+  const { messages } = await listQuarantine(database());
+  expect(messages.map(({ sequenceNumber }) => sequenceNumber)).toEqual(Array.from({ length: 12 }, (_, i) => 11 - i));
+});
+
 test("what is too old goes, what is too large is kept without its body", async () => {
   const quarantine = new Quarantine({ database: database(), daysMax: 30 });
   await quarantine.add([refused(1, Buffer.from("old")), refused(2, Buffer.from("young"))]);

@@ -6,6 +6,7 @@ import { uniform } from "../../test/support/block-samples.ts";
 import { machineStream } from "../../test/support/machine-streams.ts";
 import { blockOf, eventsOf, type FeedBench, feedBench } from "../../test/support/projected-feed.ts";
 import { Database } from "../database/database.ts";
+import { rebuildProjection } from "./rebuild.ts";
 import { ProjectionRunner } from "./runner.ts";
 import { projectionStatus } from "./status.ts";
 
@@ -211,4 +212,32 @@ test("what is stored is projected at once, and another version of a projection i
   const again = start(bench, bench.database, ["machine_latest"]);
   await eventually("made anew", isSeq(6));
   await again.stop();
+});
+
+test("a projection is made anew while a runner runs, which gives it away and takes it back", {
+  timeout: 30_000,
+}, async () => {
+  await using bench = await feedBench();
+  const { documents } = documentsOf("anew/a", 12);
+  const running = start(bench, bench.database, ["machine_latest", "ledger"]);
+  const isSeq = (seq: number) => async (): Promise<boolean> => {
+    const { rows } = await bench.database.query<{ seq: number }>("SELECT seq FROM model.machine_latest");
+    return rows[0]?.seq === seq;
+  };
+  await bench.put(documents.slice(0, 3));
+  await eventually("projected", isSeq(9));
+  await bench.database.query("UPDATE model.machine_latest SET device_id = 'wrong'");
+  const { database, store, clock } = bench;
+  const progress: number[] = [];
+  const options = { database, store, clock, logger: quiet, signal: new AbortController().signal };
+  await rebuildProjection("machine_latest", { ...options, onProgress: (documents) => progress.push(documents) });
+  expect(progress.at(-1)).toBe(3);
+  expect((await database.query("SELECT device_id FROM model.machine_latest")).rows).toEqual([{ device_id: "box-1" }]);
+  await bench.put(documents.slice(3));
+  await eventually("projected by the runner again", isSeq(12));
+  await running.stop();
+  const { rows } = await database.query(
+    "SELECT rebuilding, rebuilt_at IS NOT NULL AS is_rebuilt FROM model.projection WHERE name = 'machine_latest'",
+  );
+  expect(rows).toEqual([{ rebuilding: false, is_rebuilt: true }]);
 });

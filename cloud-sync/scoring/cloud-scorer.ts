@@ -31,7 +31,7 @@ export interface CloudScorerOptions {
   readonly producer?: ProducerOptions;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Between two checkpoints while telemetry comes; default 2,000. */
+  /** Between two checkpoints while telemetry comes; default 5,000. */
   readonly checkpointMs?: number;
   /** Streams kept in memory; default 4,096. */
   readonly streamsMax?: number;
@@ -39,7 +39,7 @@ export interface CloudScorerOptions {
 
 /** Name of the checkpoint. */
 const READER = "scoring";
-const CHECKPOINT_MS = 2_000;
+const CHECKPOINT_MS = 5_000;
 /** Between two looks at a feed that has nothing new: more and more seldom. */
 const [IDLE_MS_MIN, IDLE_MS_MAX, IDLE_GROWTH] = [250, 1_000, 1.3];
 const NOT_HELD_MS = 500;

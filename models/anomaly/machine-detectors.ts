@@ -89,7 +89,11 @@ export class MachineDetectors {
   /** The whole state, for a checkpoint: restoring it goes on where this stands. */
   save(): Uint8Array {
     const names = Buffer.from(JSON.stringify([this.#versions(), [...this.#slots.keys()]]));
-    const arrays = this.#arrays().map((array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength));
+    const each = this.#each();
+    const arrays = this.#arrays().map((array, i) => {
+      const used = array.subarray(0, (each[i] as number) * this.#slots.size);
+      return Buffer.from(used.buffer, used.byteOffset, used.byteLength);
+    });
     const head = Buffer.alloc(8);
     head.writeUInt32LE(FORMAT, 0);
     head.writeUInt32LE(names.length, 4);

@@ -3,6 +3,7 @@ import type { Cli } from "../cli.ts";
 import { cloudAccountsCommand } from "./cloud/accounts.ts";
 import { cloudQuarantineCommand } from "./cloud/quarantine.ts";
 import { cloudRebuildCommand } from "./cloud/rebuild.ts";
+import { cloudScoreCommand } from "./cloud/score.ts";
 import { cloudStatusCommand } from "./cloud/status.ts";
 import { cloudTokenCommand } from "./cloud/token.ts";
 import { cloudUpCommand } from "./cloud/up.ts";
@@ -13,6 +14,7 @@ Examples:
   tailstock cloud up --parts ingest,projections        only some of it; several processes share the work
   tailstock cloud status                               what it has, whether something is missing, what is behind
   tailstock cloud rebuild machine_latest               makes a read model anew
+  tailstock cloud score --from 90d                     scores what lies in the lake by the cloud's models
   tailstock cloud quarantine list                      messages that could not be stored, and why
   tailstock cloud accounts add "Anna Adams" --role operator
 
@@ -28,6 +30,7 @@ export function cloudCommand(cli: Cli): Command {
     cloudStatusCommand,
     cloudQuarantineCommand,
     cloudRebuildCommand,
+    cloudScoreCommand,
     cloudAccountsCommand,
     cloudTokenCommand,
   ])

@@ -127,6 +127,28 @@ test("only what every reader has passed is touched; one that begins, or begins a
   expect(rest.documents.map(({ id }) => id)).toEqual((await contents(store)).documents.slice(-45));
 });
 
+test("a reader that holds up the packing for a day is named once, and when it moves", async () => {
+  const { store, database, clock } = await opened();
+  const lines: string[] = [];
+  const told = pino({ base: null, timestamp: false }, { write: (line) => void lines.push(line) });
+  const repacker = new Repacker({ database, clock, logger: told, limits: LIMITS });
+  await storeBlocks(store, live(2));
+  const range = String(bucketOf("telemetry", mill));
+  await setReader(database, "lake", range, null);
+  await setReader(database, "moving", range, "p99999999999");
+  await repacker.round(NEVER);
+  expect(lines).toEqual([]);
+  clock.jumpWall(86_400_001);
+  await repacker.round(NEVER);
+  await repacker.round(NEVER);
+  await setReader(database, "lake", range, "p99999999999");
+  await repacker.round(NEVER);
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    { level: 40, reader: "lake", msg: "a reader has not moved for a day: nothing is packed" },
+    { level: 30, reader: "lake", msg: "the reader has moved: blocks are packed again" },
+  ]);
+});
+
 test("a reader that begins waits until what is being packed is packed", async () => {
   const { store, database } = await opened();
   await storeBlocks(store, live(40));
