@@ -157,8 +157,7 @@ test("metadata: a mistake is told at its field; two who edit at once see both ve
   const factory = factoryName(0);
   const bert = await (await newContext()).newPage();
   bert.setDefaultTimeout(10_000);
-  await login(bert, BERT);
-  await page.goto(`${office.url}/#/metadata?kind=factory`);
+  await Promise.all([login(bert, BERT), page.goto(`${office.url}/#/metadata?kind=factory`)]);
   await page.getByRole("button", { name: "New factory" }).click();
   await page.getByLabel("Id").fill("aveiro");
   await page.getByRole("textbox", { name: "Name" }).fill("Aveiro");
