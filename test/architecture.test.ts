@@ -72,7 +72,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "cloud-sync/projections/",
     "cloud-sync/services/query/changes/schema.ts",
   ],
-  "cloud-sync/runtime/": [KERNEL, "cloud-sync/"],
+  // A mirror reads the log of a box.
+  "cloud-sync/runtime/": [KERNEL, LOG, "cloud-sync/"],
   "modules/": ["edge/", "cloud-sync/", "models/"],
   "test/": ["edge/", "cloud-sync/", "models/", "modules/"],
 };

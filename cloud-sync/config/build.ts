@@ -10,6 +10,7 @@ import type {
   OfficeConfig,
   OidcConfig,
   ScoringConfig,
+  ScoringRuleConfig,
   StoreConfig,
 } from "./model.ts";
 import type { CloudFile } from "./schema.ts";
@@ -125,10 +126,11 @@ class Builder {
 
   scoring(file: CloudFile["scoring"]): ScoringConfig | undefined {
     if (file === undefined) return undefined;
-    if (file.producerFile === undefined) return { producer: undefined };
+    const rules = (file.rules ?? []).map(scoringRule);
+    if (file.producerFile === undefined) return { rules, producer: undefined };
     const connectionString = this.#connectionString(file.producerFile, ["scoring", "producerFile"], "Endpoint=sb://");
     if (connectionString === undefined) return undefined;
-    return { producer: { connectionString, eventHub: file.eventHub } };
+    return { rules, producer: { connectionString, eventHub: file.eventHub } };
   }
 
   office(file: CloudFile["office"]): OfficeConfig {
@@ -169,4 +171,20 @@ class Builder {
     );
     return undefined;
   }
+}
+
+type ScoringRuleFile = NonNullable<NonNullable<CloudFile["scoring"]>["rules"]>[number];
+
+function scoringRule(file: ScoringRuleFile): ScoringRuleConfig {
+  const { types, pressure, temperature, anomalies, everySeconds } = file;
+  const inputs = {
+    machinePressure: pressure ?? "machinePressure",
+    machineTemperature: temperature ?? "machineTemperature",
+  };
+  return {
+    ...(types === undefined ? {} : { types }),
+    maintenance: inputs,
+    anomalies: anomalies ?? Object.values(inputs),
+    ...(everySeconds === undefined ? {} : { everyMs: everySeconds * 1000 }),
+  };
 }

@@ -53,7 +53,7 @@ hub: { eventsFile: secrets/events, consumerGroup: tailstock, serviceFile: secret
 database: { urlFile: secrets/database }
 store: { kind: cosmos, endpoint: "https://wwi.documents.azure.com", keyFile: secrets/cosmos, database: wwi, throughputMax: 4000, telemetryDays: 7 }
 lake: { blobFile: secrets/blob, container: lake, prefix: wwi/, flushSeconds: 60 }
-scoring: { producerFile: secrets/scored, eventHub: scored }
+scoring: { producerFile: secrets/scored, eventHub: scored, rules: [{ types: [press-2], pressure: oilPressure, everySeconds: 10 }] }
 office:
   listen: 0.0.0.0
   port: 443
@@ -70,7 +70,17 @@ office:
     database: { kind: "url", url: "postgres://a:b@host/db" },
     store: { kind: "cosmos", key: "k3", database: "wwi", throughputMax: 4000, telemetryDays: 7 },
     lake: { place: { blob: expect.stringContaining("k4"), container: "lake", prefix: "wwi/" }, flushMs: 60_000 },
-    scoring: { producer: { connectionString: expect.stringContaining("k5"), eventHub: "scored" } },
+    scoring: {
+      producer: { connectionString: expect.stringContaining("k5"), eventHub: "scored" },
+      rules: [
+        {
+          types: ["press-2"],
+          maintenance: { machinePressure: "oilPressure", machineTemperature: "machineTemperature" },
+          anomalies: ["oilPressure", "machineTemperature"],
+          everyMs: 10_000,
+        },
+      ],
+    },
     office: {
       listen: "0.0.0.0",
       oidc: { clientSecret: "k6", roleClaim: "groups", roles: { shop: "operator" }, callbackUrl: undefined },

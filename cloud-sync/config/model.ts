@@ -45,7 +45,17 @@ export interface LakeConfig {
   readonly flushMs: number;
 }
 
+/** What is scored of which machines; what is left out is as of a stamping press. */
+export interface ScoringRuleConfig {
+  readonly types?: readonly string[];
+  /** The machines' signal for each input of the model. */
+  readonly maintenance?: Readonly<Record<string, string>>;
+  readonly anomalies?: readonly string[];
+  readonly everyMs?: number;
+}
+
 export interface ScoringConfig {
+  readonly rules: readonly ScoringRuleConfig[];
   readonly producer: { readonly connectionString: string; readonly eventHub: string | undefined } | undefined;
 }
 

@@ -73,8 +73,28 @@ const LakeSchema = Type.Object(
   { ...closed, description: "The long-term store in columns, without time to live. No lake when left out." },
 );
 
+const names = (description: string) =>
+  Type.Array(Type.String({ minLength: 1, maxLength: 100 }), { minItems: 1, maxItems: 200, description });
+
+const ScoringRuleSchema = Type.Object(
+  {
+    types: Type.Optional(names("Machine types that it is for; all when left out.")),
+    pressure: Type.Optional(text("The machines' signal of hydraulic pressure, psi.", 100)),
+    temperature: Type.Optional(text("The machines' signal of machine temperature, °C.", 100)),
+    anomalies: Type.Optional(names("Signals that are watched for spikes, dips and changes of level.")),
+    everySeconds: seconds(1, 86_400, "Between two predictions of a machine whose requirement stays the same", 60),
+  },
+  { ...closed, description: "What is scored of which machines; the first rule that fits a machine counts." },
+);
+
 const ScoringSchema = Type.Object(
   {
+    rules: Type.Optional(
+      Type.Array(ScoringRuleSchema, {
+        maxItems: 100,
+        description: "Besides stamping presses with machinePressure and machineTemperature.",
+      }),
+    ),
     producerFile: Type.Optional(connectionStringFile("an Event Hub that gets what the cloud's models say")),
     eventHub: Type.Optional(text("Its name, when the connection string has no EntityPath.", 256)),
   },

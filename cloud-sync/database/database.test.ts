@@ -27,7 +27,7 @@ test("a table that Citus could not distribute is refused on plain PostgreSQL too
 });
 
 test("a connection that breaks between two statements of a transaction ends the transaction, not the process", async () => {
-  await using server = await testDatabase();
+  await using server = await testDatabase({ migrated: false });
   const { database } = server;
   const broken = database.transaction(async (sql) => {
     const { rows } = await sql.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
@@ -40,7 +40,7 @@ test("a connection that breaks between two statements of a transaction ends the 
 });
 
 test("a transaction whose failed statement was passed over is not taken for committed", async () => {
-  await using server = await testDatabase();
+  await using server = await testDatabase({ migrated: false });
   const { database } = server;
   await database.query("CREATE TABLE t (id int)");
   const swallowed = database.transaction(async (sql) => {
@@ -52,7 +52,7 @@ test("a transaction whose failed statement was passed over is not taken for comm
 });
 
 test("what the work throws rolls back and comes out as it is; closing twice is no error", async () => {
-  await using server = await testDatabase();
+  await using server = await testDatabase({ migrated: false });
   await using database = new Database({ url: server.url });
   await database.query("CREATE TABLE t (id int)");
   const reason = new Error("mine");
@@ -66,7 +66,7 @@ test("what the work throws rolls back and comes out as it is; closing twice is n
 });
 
 test("errors tell whether another try can help", async () => {
-  await using server = await testDatabase();
+  await using server = await testDatabase({ migrated: false });
   const refused = server.database.query("SELECT nonsense");
   await expect(refused).rejects.toMatchObject({ code: "DATABASE_REFUSED", retry: "never" });
   await using wrong = new Database({ url: server.url.replace(/\/\/[^@]*@/, "//tailstock:wrong@") });

@@ -1,3 +1,4 @@
+import tls from "node:tls";
 import { EventHubProducerClient } from "@azure/event-hubs";
 import { Client, Message } from "azure-iot-device";
 import { Mqtt } from "azure-iot-device-mqtt";
@@ -177,7 +178,9 @@ test("a hub that was made anew, or has lost a position, is read from its beginni
   );
   expect(rowCount).toBe(1);
   await sendTo(anew, "newer", 4);
-  await using worker = startIngest(anew.connections.eventsPlain ?? "");
+  // This one over TLS, with an authority of the hub's own.
+  tls.setDefaultCACertificates([...tls.getCACertificates("default"), anew.ca]);
+  await using worker = startIngest(anew.connections.events ?? "");
   await until("messages behind the lost position", () => worker.counts().messages === 7);
   expect(worker.counts()).toMatchObject({ events: 4, duplicates: 3 });
   expect([await countOf("old"), await countOf("new"), await countOf("newer")]).toEqual([5, 3, 4]);

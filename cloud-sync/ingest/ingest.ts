@@ -25,6 +25,8 @@ export interface IngestOptions {
   /** After so long without a sign of life a worker's partitions go to others. */
   readonly ownershipMs?: number;
   readonly quarantine?: Omit<QuarantineOptions, "database">;
+  /** Called after each batch of which something was new. */
+  readonly onStored?: () => void;
 }
 
 /** Since the start of this worker. */
@@ -144,6 +146,7 @@ export class Ingest implements Component {
       enqueuedMs: Math.max(before.enqueuedMs, messages.at(-1)?.message.enqueuedMs ?? 0),
     };
     this.#tellRefused(refused);
+    if (written.documents > 0) this.#options.onStored?.();
   }
 
   /** The first at once, then how many there were, a line a minute at most: somebody may send nothing else. */

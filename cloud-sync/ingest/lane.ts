@@ -2,6 +2,7 @@ import { type BackoffOptions, backoffMs } from "../../edge/kernel/backoff.ts";
 import type { Clock } from "../../edge/kernel/clock.ts";
 import { EdgeError } from "../../edge/kernel/errors.ts";
 import type { FailureLog } from "../../edge/kernel/failure-log.ts";
+import { Breather } from "./breather.ts";
 import { type MessageWriter, type TakenMessage, takeMessage, type WrittenMessages } from "./message-writer.ts";
 import type { Quarantine } from "./quarantine.ts";
 import type { HubMessage } from "./read-message.ts";
@@ -52,12 +53,15 @@ export class Lane {
 
   /** Resolves when there is room for more. */
   async push(messages: readonly HubMessage[]): Promise<void> {
+    const breather = new Breather();
     for (const message of messages) {
+      if (this.#closing.signal.aborted) return;
       this.#waiting.push(takeMessage(message));
       this.#bytes += message.body.length + MESSAGE_BYTES;
       this.lastSequenceNumber = message.sequenceNumber;
+      this.#bell.resolve();
+      await breather.breathe();
     }
-    this.#bell.resolve();
     while (!this.#closing.signal.aborted && this.isFull) await this.#room.promise;
   }
 

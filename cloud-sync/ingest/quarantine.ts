@@ -34,6 +34,7 @@ const PROPERTIES_CHARACTERS_MAX = 65_536;
 /** For what stands beside the body. */
 export const ROW_BYTES = 512;
 const DROP_ROWS = 1_000;
+const STATEMENT_BYTES_MAX = 4 * 1024 * 1024;
 
 const INSERT = `
 INSERT INTO app.quarantine AS q
@@ -78,14 +79,17 @@ export class Quarantine {
    */
   async add(refused: readonly RefusedMessage[]): Promise<QuarantineTotal> {
     const once = new Map(refused.map((each) => [identityOf(each.message), each]));
-    const rows = [...once.values()].map(rowOf);
     return this.#database.transaction(async (sql) => {
       await lockTotal(sql);
-      const columns = Array.from({ length: rows[0]?.length ?? 0 }, (_, at) => rows.map((row) => row[at]));
-      const { rows: written } =
-        rows.length === 0 ? { rows: [] } : await sql.query<{ is_new: boolean; bytes: number }>(INSERT, columns);
-      const added = written.filter(({ is_new }) => is_new);
-      return this.#trim(sql, await addToTotal(sql, added.length, sumOf(added)));
+      let total = await addToTotal(sql, 0, 0);
+      for (const part of partsOf([...once.values()])) {
+        const rows = part.map(rowOf);
+        const columns = Array.from({ length: rows[0]?.length ?? 0 }, (_, at) => rows.map((row) => row[at]));
+        const { rows: written } = await sql.query<{ is_new: boolean; bytes: number }>(INSERT, columns);
+        const added = written.filter(({ is_new }) => is_new);
+        total = await addToTotal(sql, added.length, sumOf(added));
+      }
+      return this.#trim(sql, total);
     });
   }
 
@@ -141,6 +145,21 @@ export function sumOf(rows: readonly { readonly bytes: number }[]): number {
   return rows.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
+/** As many as one statement takes; at least one each. */
+function partsOf(refused: readonly RefusedMessage[]): RefusedMessage[][] {
+  const parts: RefusedMessage[][] = [];
+  let bytes = 0;
+  for (const each of refused) {
+    bytes += each.message.body.length + ROW_BYTES;
+    if (parts.length === 0 || bytes > STATEMENT_BYTES_MAX) {
+      parts.push([]);
+      bytes = each.message.body.length + ROW_BYTES;
+    }
+    parts.at(-1)?.push(each);
+  }
+  return parts;
+}
+
 function identityOf({ hubKey, partition, sequenceNumber }: HubMessage): string {
   return `${hubKey}/${partition}/${sequenceNumber}`;
 }
@@ -171,12 +190,14 @@ function plainText(text: string): string {
 }
 
 function propertiesText(properties: Readonly<Record<string, unknown>>): string {
-  const text = JSON.stringify(properties, (_, value: unknown) =>
-    typeof value === "bigint"
-      ? value.toString()
-      : value instanceof Uint8Array
-        ? Buffer.from(value).toString("base64")
-        : value,
-  );
+  const text = JSON.stringify(properties, function (this: Readonly<Record<string, unknown>>, key, value: unknown) {
+    // A Buffer has become something else by the time it gets here.
+    const own = this[key];
+    return own instanceof Uint8Array
+      ? Buffer.from(own).toString("base64")
+      : typeof value === "bigint"
+        ? `${value}`
+        : value;
+  });
   return text.length > PROPERTIES_CHARACTERS_MAX ? "{}" : text;
 }

@@ -1,8 +1,11 @@
+import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { anyEvents, FUZZ_RUNS, FUZZ_SEED } from "../../test/support/any-events.ts";
 import { machineStream } from "../../test/support/machine-streams.ts";
 import { encodeBlock } from "../contract/block/block-builder.ts";
+import { BlockError } from "../contract/block/block-error.ts";
+import { readFullHead, writeHead } from "../contract/block/block-head.ts";
 import type { StoredEvent } from "../contract/event.ts";
 import { encodeBundle, type Run } from "../contract/frame/bundle.ts";
 import { EVENTS_CONTENT_TYPE, encodeEvents } from "../contract/frame/events-json.ts";
@@ -209,25 +212,53 @@ describe("messages of ours", () => {
   });
 });
 
-test("hostile: whatever bytes are changed, checksums made true, reading never throws", () => {
+/** The block with some bytes behind its head changed, and all checksums made true. */
+function forged(events: readonly StoredEvent[], changes: readonly (readonly [number, number])[]): Buffer {
+  const block = encodeBlock(events, NO_HASH);
+  const head = readFullHead(block);
+  const body = Buffer.from(block.subarray(head.headBytes));
+  for (const [at, value] of changes) body[at % body.length] = value;
+  let at = 0;
+  const sections = head.sections.map(({ bytes }) => {
+    at += bytes;
+    return { bytes, crc: crc32(body.subarray(at - bytes, at)) };
+  });
+  return Buffer.concat([writeHead({ ...head, sections }), body]);
+}
+
+test("hostile: whatever bytes are changed, checksums true or not, messages are taken apart, and what is taken can be read or not", () => {
+  const anyChanges = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 5 });
+  let [taken, unreadable] = [0, 0];
   fc.assert(
-    fc.property(
-      anyEvents,
-      fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 5 }),
-      fc.boolean(),
-      (events, changes, isBundle) => {
-        const bytes = isBundle ? encodeBundle([events as unknown as Run]) : encodeBlock(events, NO_HASH);
-        for (const [at, value] of changes) bytes[at % bytes.length] = value;
-        // The frame's own checksums are made over what was changed.
-        const parts: FramePart[] = [{ kind: isBundle ? "bundle" : "block", bytes }];
-        const { arrivals, refusals } = readMessage(frame(...parts), 1);
-        expect(arrivals.length + refusals.length).toBe(1);
-        for (const { body } of encodeEvents(events, 250_000).messages) {
-          for (const [at, value] of changes) body[at % body.length] = value;
-          readMessage(messageOf(body), 1);
+    fc.property(anyEvents, anyChanges, (events, changes) => {
+      const bundle = encodeBundle([events as unknown as Run]);
+      for (const [at, value] of changes) bundle[at % bundle.length] = value;
+      const block = forged(events, changes);
+      const parts: FramePart[] = [
+        { kind: "bundle", bytes: bundle },
+        { kind: "block", bytes: block },
+      ];
+      for (const part of parts) {
+        const { arrivals, refusals } = readMessage(frame(part), 1);
+        if (part.kind === "block") expect(arrivals.length + refusals.length).toBe(1);
+        for (const arrival of arrivals) {
+          if (arrival.kind !== "run") continue;
+          taken++;
+          try {
+            arrival.block.events();
+          } catch (error) {
+            unreadable++;
+            expect(error).toBeInstanceOf(BlockError);
+          }
         }
-      },
-    ),
+      }
+      for (const { body } of encodeEvents(events, 250_000).messages) {
+        for (const [at, value] of changes) body[at % body.length] = value;
+        readMessage(messageOf(body), 1);
+      }
+    }),
     { seed: FUZZ_SEED, numRuns: FUZZ_RUNS },
   );
+  expect(taken).toBeGreaterThan(0);
+  expect(unreadable).toBeGreaterThan(0);
 });

@@ -8,6 +8,7 @@ import { perPartition } from "./admission.ts";
 import { AdmittedCache, NOTHING_KNOWN } from "./admitted-cache.ts";
 import { ADMITTED_ID, type PartitionStart, readAdmitted } from "./admitted-document.ts";
 import type { Arrival, EventsArrival, ForeignArrival, Refusal, RunArrival } from "./arrival.ts";
+import { Breather } from "./breather.ts";
 import { type PartitionOffer, type PartitionPlan, planPartition } from "./partition-plan.ts";
 import { refusalOf } from "./read-message.ts";
 
@@ -79,7 +80,12 @@ export class TelemetryWriter {
     const jobs = work.filter((each) => each instanceof PartitionJob);
     try {
       await this.#load(jobs, signal);
-      const planned = work.map((each) => ({ each, plan: this.#plan(each) }));
+      const planned: { readonly each: Work; readonly plan: Planned }[] = [];
+      const breather = new Breather();
+      for (const each of work) {
+        planned.push({ each, plan: this.#plan(each) });
+        await breather.breathe();
+      }
       const writing = planned.filter(({ plan }) => plan.transaction.operations.length > 0);
       const results = await this.#store.commit(
         "telemetry",

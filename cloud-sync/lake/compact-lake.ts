@@ -48,7 +48,7 @@ const FILES_MIN = 2;
 /** A file of this size is large enough. */
 const LARGE_BYTES = 64 * 2 ** 20;
 /** Of one merge: what DuckDB sorts on the disk, at about 100 bytes a row. */
-const MERGE_ROWS_MAX = 50_000_000;
+const MERGE_ROWS_MAX = 30_000_000;
 const MERGE_BYTES_MAX = 256 * 2 ** 20;
 const SPILL_MB = 16_384;
 const LEVEL = 9;

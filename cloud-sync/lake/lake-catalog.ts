@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { EdgeError } from "../../edge/kernel/errors.ts";
 import type { Database, Sql } from "../database/database.ts";
 import type { Container, Continuation } from "../store/event-store.ts";
@@ -51,6 +52,22 @@ export class LakeCatalog {
       [LAKE_PROJECTION, container],
     );
     return new Map(rows.map(({ range, continuation }) => [range, continuation ?? undefined]));
+  }
+
+  /** Of this database's lake, made when it has none. */
+  async identity(): Promise<string> {
+    const known = await this.#identity();
+    if (known !== undefined) return known;
+    await this.#database.query(
+      "INSERT INTO app.lake_identity (one, id) VALUES (true, $1) ON CONFLICT (one) DO NOTHING",
+      [randomUUID()],
+    );
+    return (await this.#identity()) ?? "";
+  }
+
+  async #identity(): Promise<string | undefined> {
+    const { rows } = await this.#database.query<{ id: string }>("SELECT id FROM app.lake_identity");
+    return rows[0]?.id;
   }
 
   async begin(id: string, worker: LakeWorker, paths: readonly string[]): Promise<void> {

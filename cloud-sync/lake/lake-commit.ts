@@ -3,7 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { StagedFile } from "./batch-files.ts";
 import type { LakeCatalog, LakeWorker } from "./lake-catalog.ts";
-import { writeManifest } from "./manifest.ts";
+import { proveOwnLake, writeManifest } from "./manifest.ts";
 import type { LakeFiles } from "./place/lake-files.ts";
 
 /**
@@ -29,6 +29,7 @@ export class LakeCommit {
 
   /** Ends what a process that was killed had begun. Only with the worker's lock. @returns how many batches that were */
   async recover(signal: AbortSignal): Promise<number> {
+    await proveOwnLake(this.#catalog, this.#files, signal);
     const unfinished = await this.#catalog.unfinished(this.#worker);
     for (const { id, paths } of unfinished) {
       await this.#files.remove(paths, signal);

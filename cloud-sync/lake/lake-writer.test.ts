@@ -145,3 +145,12 @@ test("roll-ups, which may come twice, and what the cloud's models said are there
   const events = await lake.query("SELECT type, json_extract_string(data, 'requirement'), epoch FROM events");
   expect(events.rows).toEqual([["prediction", "spindle", "score:maintenance@1.0.0/e"]]);
 });
+
+test("a lake that another database has written is left alone", async () => {
+  await using own = await lakeBench(tempFolder());
+  await put(own.store, blockOf(streams[0] as StoredEvent[]));
+  await followOnce(own);
+  await using other = await lakeBench(own.folder);
+  await expect(followOnce(other)).rejects.toMatchObject({ code: "LAKE_UNAVAILABLE" });
+  expect(await manifestPaths(own.folder)).toHaveLength(1);
+});

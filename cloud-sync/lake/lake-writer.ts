@@ -6,7 +6,6 @@ import { FailureLog } from "../../edge/kernel/failure-log.ts";
 import type { Database } from "../database/database.ts";
 import type { Container, Continuation, EventStore } from "../store/event-store.ts";
 import { BatchFiles, type StagedFile } from "./batch-files.ts";
-import { compactLake } from "./compact-lake.ts";
 import { BATCH_ROWS_MAX, type Batch, FeedFollower, type FeedRange } from "./feed-batch.ts";
 import { LakeCatalog, LOCKS } from "./lake-catalog.ts";
 import { LakeCommit } from "./lake-commit.ts";
@@ -86,6 +85,7 @@ export class LakeWriter implements Component {
   async #compact(signal: AbortSignal): Promise<void> {
     const { database, logger } = this.#options;
     try {
+      const { compactLake } = await import("./compact-lake.ts");
       await compactLake({ database, place: this.#files, logger, signal });
       this.#compactions.recovered();
     } catch (error) {

@@ -8,16 +8,34 @@ import { PARQUET } from "./place/lake-files.ts";
 export const MANIFEST_PATH = "_manifest/files.json";
 const FORMAT = "tailstock-lake";
 const VERSION = 1;
+/** Near the beginning; found in a damaged manifest, too. */
+const OWNER = /"lake":"(?<id>[0-9a-f-]{36})"/;
 
 /**
  * Writes the list of the lake's files into the lake, after each change. Readers go by it and need no database: between the commit and
  * this they see the state before, whose files are all still there.
  */
 export async function writeManifest(catalog: LakeCatalog, files: LakeFiles, signal: AbortSignal): Promise<void> {
+  const lake = await catalog.identity();
   await catalog.withFiles(async (list) => {
     const lines = list.map((file) => JSON.stringify(file));
-    const text = `{"format":"${FORMAT}","version":${VERSION},"files":[\n${lines.join(",\n")}\n]}\n`;
+    const text = `{"format":"${FORMAT}","version":${VERSION},"lake":${JSON.stringify(lake)},"files":[\n${lines.join(",\n")}\n]}\n`;
     await files.writeText(MANIFEST_PATH, text, signal);
+  });
+}
+
+/**
+ * Proves that a lake is this database's: another one, as after a loss, knows nothing of the files that are there, and would write the
+ * events of its feed a second time.
+ * @throws EdgeError LAKE_UNAVAILABLE when it is another's
+ */
+export async function proveOwnLake(catalog: LakeCatalog, files: LakeFiles, signal: AbortSignal): Promise<void> {
+  const text = await files.readText(MANIFEST_PATH, signal);
+  const owner = text === undefined ? undefined : OWNER.exec(text)?.groups?.id;
+  const own = await catalog.identity();
+  if (owner === undefined || owner === own) return;
+  throw new EdgeError("LAKE_UNAVAILABLE", `the lake ${files.name} was written from another database`, {
+    hint: "Name another folder, container or prefix: the files there stay as they are and can be asked by tailstock lake query.",
   });
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { DecodedBlock } from "../contract/block/decoded-block.ts";
 import type { StoredEvent } from "../contract/event.ts";
 import type { SampleValue } from "../contract/sample.ts";
@@ -88,6 +89,7 @@ export async function addReadings(
 ): Promise<void> {
   const signals = [...new Set(sources.flatMap((source) => source.signals))].sort();
   for (const signal of signals) {
+    await nextTurn();
     for (const source of sources) {
       const column = source.column(signal);
       if (column === undefined) continue;

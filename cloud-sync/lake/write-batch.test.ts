@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { pino } from "pino";
 import { expect, test } from "vitest";
 import { anyEvents, FUZZ_SEED } from "../../test/support/any-events.ts";
+import { slowSignals } from "../../test/support/block-samples.ts";
 import { blockOf, duckDbRows, noSignal, readingsIn, readingsOf, storedOf } from "../../test/support/lake.ts";
 import { tempFolder } from "../../test/support/temp-folder.ts";
 import type { StoredEvent, TelemetrySample } from "../contract/event.ts";
@@ -168,4 +169,24 @@ test("of a block of which only a part counts, only that part; a damaged document
   expect(await readingsIn(localPaths(files, "readings"))).toEqual(
     readingsOf([1, 3, 4].map((i) => events[i] as StoredEvent)),
   );
+});
+
+test("a machine with many readings has row groups of its own, so that asking for it reads little else", async () => {
+  const machines = ["a", "b", "c"].map((machineId) => slowSignals(250, 100).map((event) => ({ ...event, machineId })));
+  const [file] = localPaths(
+    await write(
+      machines.map((events) => storedOf(blockOf(events))),
+      tempFolder(),
+    ),
+    "readings",
+  );
+  const groups = await duckDbRows(
+    `SELECT row_group_id::DOUBLE, stats_min_value, stats_max_value, row_group_num_rows::DOUBLE FROM parquet_metadata('${file}')
+      WHERE path_in_schema = 'machine_id' ORDER BY 1`,
+  );
+  expect(groups).toEqual([
+    [0, "a", "a", 25_000],
+    [1, "b", "b", 25_000],
+    [2, "c", "c", 25_000],
+  ]);
 });

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Logger } from "pino";
 import { messageOf } from "../../edge/kernel/errors.ts";
 import type { StoredDocument } from "../store/event-store.ts";
@@ -65,6 +66,8 @@ async function writeRun(
 ): Promise<void> {
   const sources: ReadingSource[] = [];
   for (const waiting of run) {
+    // Others in this process have their turn between two blocks.
+    await nextTurn();
     const document = readTelemetryDocument(waiting.document);
     // All that can throw over a damaged body does so before the first of its rows is written.
     const content = contentOf(document, logger);

@@ -1,9 +1,9 @@
-import { request } from "node:http";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { systemClock } from "../../edge/kernel/clock.ts";
 import { freePort } from "../../edge/kernel/free-port.ts";
 import { Client, TestOffice } from "../../test/support/office.ts";
+import { rawRequest } from "../../test/support/raw-request.ts";
 import { Database } from "../database/database.ts";
 import { createAccess } from "../services/access/access-control.ts";
 import { createCommandService } from "../services/command/service.ts";
@@ -44,18 +44,6 @@ afterAll(async () => {
   await ending.disposeAsync();
 });
 
-/** Of an address as it stands: fetch takes dots out of it. */
-function statusOf(path: string, cookie: string): Promise<number> {
-  const { hostname, port } = new URL(url);
-  return new Promise((resolve, reject) => {
-    const asked = request({ hostname, port, path, headers: { cookie }, agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
-    asked.on("error", reject).end();
-  });
-}
-
 test("sessions, CSRF, tags, keys and ids with slashes pass through", async () => {
   const anna = new Client(url);
   expect((await anna.get("/api/command/factory/redmond")).status).toBe(401);
@@ -93,7 +81,7 @@ test("a way out of the prefix, and a body without end, are refused", async () =>
   const anna = new Client(url);
   await anna.login("Anna", PASSWORD);
   for (const path of ["/api/command/%2e%2e/health", "/api/command/../health", "/api/command/..%2fhealth"]) {
-    const status = await statusOf(path, anna.cookie ?? "");
+    const { status } = await rawRequest(url, path, { headers: { cookie: anna.cookie ?? "" } });
     expect([path, status]).toEqual([path, status >= 400 ? status : "refused"]);
   }
   const large = await anna.send("POST", "/api/command/factory", JSON.stringify({ id: "x".repeat(1_000_000) }));

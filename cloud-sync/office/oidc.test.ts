@@ -108,7 +108,9 @@ test("a way back that belongs to no login, to another one, or that was gone alre
   expect(without.body).toContain("begun elsewhere");
   // With a login of one's own, whose state is another: nobody is logged in as somebody else unawares.
   await thief.go(`${office.url}/api/session/oidc`, { until: (url) => url.startsWith(provider.issuer) });
+  const { codesSent } = provider;
   const swapped = await thief.go(victims.url);
+  expect(provider.codesSent).toBe(codesSent);
   expect([swapped.status, isOut(thief)]).toEqual([403, true]);
   // With the right state and a code of another login: PKCE and nonce hold.
   const beginner = new Wanderer();

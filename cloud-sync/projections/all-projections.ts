@@ -24,7 +24,10 @@ const MAKERS: Readonly<Record<string, { readonly containers: readonly Container[
   {
     machine_latest: { containers: ["telemetry"], make: ({ sets }) => new MachineLatest(sets) },
     rollups: { containers: ["telemetry"], make: ({ sets, clock }) => new Rollups(sets, clock) },
-    entity_event: { containers: ["telemetry", "scored_telemetry"], make: ({ store }) => new EntityEvents(store) },
+    entity_event: {
+      containers: ["telemetry", "scored_telemetry"],
+      make: ({ store, clock }) => new EntityEvents(store, clock),
+    },
     anomaly: { containers: ["telemetry", "scored_telemetry"], make: () => new Anomalies() },
     alarm: { containers: ["telemetry"], make: () => new Alarms() },
     prediction: { containers: ["telemetry", "scored_telemetry"], make: () => new Predictions() },

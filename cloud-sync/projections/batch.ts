@@ -6,6 +6,8 @@ import type { Change, Projection } from "./projection.ts";
 
 /** Bodies of the documents that one batch holds. */
 const BATCH_BYTES_MAX = 24 * 2 ** 20;
+/** Readings of the documents that one batch holds: decoded, they take up to fifty times what they take in a block. */
+const BATCH_SAMPLES_MAX = 1_000_000;
 const BATCH_MAX = 500;
 
 export function keyOf({ container, range }: { container: string; range: string }): string {
@@ -21,6 +23,7 @@ export class Batch {
   readonly #sinceMs: number;
   #documents = 0;
   #bytes = 0;
+  #samples = 0;
   #isMuch = false;
 
   constructor(projection: Projection, sinceMs: number) {
@@ -42,7 +45,10 @@ export class Batch {
 
   get isFull(): boolean {
     return (
-      this.#isMuch || this.#documents >= (this.#projection.batchMax ?? BATCH_MAX) || this.#bytes >= BATCH_BYTES_MAX
+      this.#isMuch ||
+      this.#documents >= (this.#projection.batchMax ?? BATCH_MAX) ||
+      this.#bytes >= BATCH_BYTES_MAX ||
+      this.#samples >= BATCH_SAMPLES_MAX
     );
   }
 
@@ -78,8 +84,10 @@ export class Batch {
       else changes.push(read as Change);
       this.#bytes += document.body?.length ?? 0;
     }
-    if (this.#projection.gather === undefined) this.changes.push(...changes);
-    else if (changes.length > 0) this.#isMuch = await this.#projection.gather(changes, tools.sql);
+    if (this.#projection.gather === undefined) {
+      this.changes.push(...changes);
+      for (const { telemetry } of changes) this.#samples += telemetry?.fields.samples ?? 0;
+    } else if (changes.length > 0) this.#isMuch = await this.#projection.gather(changes, tools.sql);
     const key = keyOf(tail);
     const known = this.#moves.get(key);
     this.#moves.set(key, {

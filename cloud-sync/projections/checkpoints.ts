@@ -14,6 +14,23 @@ export interface Move extends Position {
   readonly documents: number;
 }
 
+/**
+ * Makes it known, before anything is read, that the projection follows these ranges: what a reader stands before is not packed together
+ * (store/postgres/repack), and one of which nothing is known stands nowhere.
+ */
+export async function beginPositions(
+  sql: Sql,
+  projection: string,
+  ranges: readonly Pick<Position, "container" | "range">[],
+): Promise<void> {
+  await sql.query(
+    `INSERT INTO model.checkpoint (projection, container, feed_range)
+     SELECT $1, container, feed_range FROM unnest($2::text[], $3::text[]) AS t (container, feed_range)
+     ON CONFLICT DO NOTHING`,
+    [projection, ranges.map(({ container }) => container), ranges.map(({ range }) => range)],
+  );
+}
+
 export async function readPositions(sql: Sql, projection: string): Promise<Position[]> {
   const { rows } = await sql.query<{ container: Container; feed_range: string; continuation: string | null }>(
     "SELECT container, feed_range, continuation FROM model.checkpoint WHERE projection = $1",

@@ -1,6 +1,4 @@
 import { EdgeError, messageOf } from "../../edge/kernel/errors.ts";
-import { BlockError } from "../contract/block/block-error.ts";
-import { FrameError } from "../contract/frame/frame-error.ts";
 import { type Database, sqlStateOf } from "../database/database.ts";
 import type { Change, Projection } from "./projection.ts";
 import { BoundedMap } from "./state/bounded-map.ts";
@@ -9,10 +7,13 @@ import { BoundedMap } from "./state/bounded-map.ts";
 const DATA_STATES = /^(?:22|23|54)/;
 const REFUSED_MAX = 10_000;
 
-/** Whether an error may be the fault of a document, so that it would come again and again. */
+/**
+ * Whether an error may be the fault of a document, so that it would come again and again: what a decoder or our own code throws at its
+ * content, and what the database does not take.
+ */
 export function mayBePoison(error: unknown): boolean {
-  if (error instanceof BlockError || error instanceof FrameError) return true;
-  return error instanceof EdgeError && error.code === "DATABASE_REFUSED" && DATA_STATES.test(sqlStateOf(error) ?? "");
+  if (!(error instanceof EdgeError)) return true;
+  return error.code === "DATABASE_REFUSED" && DATA_STATES.test(sqlStateOf(error) ?? "");
 }
 
 class TrialOver extends Error {}

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../../edge/kernel/clock.ts";
 import type { Database } from "../database/database.ts";
 import { Batch, keyOf } from "./batch.ts";
-import { movePositions, readPositions } from "./checkpoints.ts";
+import { beginPositions, movePositions, readPositions } from "./checkpoints.ts";
 import type { Feed } from "./feed/feed.ts";
 import type { FeedTail } from "./feed/feed-tail.ts";
 import { mayBePoison, Poison } from "./poison.ts";
@@ -64,7 +64,7 @@ export class ProjectionLoop {
    */
   async step(signal: AbortSignal, isLast = false): Promise<boolean> {
     try {
-      await this.#prepare();
+      await this.#prepare(signal);
       const isAtEnd = await this.#read(signal);
       const batch = this.#batch;
       if (batch !== undefined && !batch.isEmpty && (isLast || batch.isDue(this.#clock.monotonicMs())))
@@ -75,14 +75,14 @@ export class ProjectionLoop {
       }
       return !isAtEnd;
     } catch (error) {
-      const found = mayBePoison(error) ? await this.#lookForPoison(signal) : 0;
+      const found = mayBePoison(error) && !signal.aborted ? await this.#lookForPoison(signal) : 0;
       this.forget();
       if (found === 0) throw error;
       return true;
     }
   }
 
-  async #prepare(): Promise<void> {
+  async #prepare(signal: AbortSignal): Promise<void> {
     if (!this.#isPrepared) {
       if (!(await isCurrent(this.#database, this.projection))) {
         this.#logger.info({ projection: this.projection.name }, "another version: it is made anew");
@@ -95,8 +95,11 @@ export class ProjectionLoop {
       await this.projection.maintain?.(this.#database, this.#clock.nowMs());
       this.#maintainedMs = nowMs;
     }
-    this.#positions ??= new Map(
-      (await readPositions(this.#database, this.projection.name)).map((each) => [keyOf(each), each.continuation]),
+    if (this.#positions !== undefined) return;
+    const { name } = this.projection;
+    await beginPositions(this.#database, name, await this.#tails(signal));
+    this.#positions = new Map(
+      (await readPositions(this.#database, name)).map((each) => [keyOf(each), each.continuation]),
     );
   }
 

@@ -3,17 +3,16 @@ import { backoffMs } from "../../edge/kernel/backoff.ts";
 import type { Clock } from "../../edge/kernel/clock.ts";
 import type { Component } from "../../edge/kernel/component.ts";
 import { FailureLog } from "../../edge/kernel/failure-log.ts";
-import type { Database } from "../database/database.ts";
+import { Database } from "../database/database.ts";
 import type { EventStore } from "../store/event-store.ts";
-import { createProjections } from "./all-projections.ts";
+import { createProjections, PROJECTION_NAMES } from "./all-projections.ts";
 import { Feed } from "./feed/feed.ts";
 import { Ownership } from "./ownership.ts";
-import type { Projection } from "./projection.ts";
 import { ProjectionLoop } from "./projection-loop.ts";
 
 export interface RunnerOptions {
   readonly store: EventStore;
-  /** Each projection takes a connection while it writes, and the runner one for its locks: better two more than projections. */
+  /** Says where: the runner has connections of its own there, so that no projection waits for another's. */
   readonly database: Database;
   /** Names; all when left out. */
   readonly projections?: readonly string[];
@@ -24,6 +23,8 @@ export interface RunnerOptions {
 /** Between two looks at the feed while nothing comes; the feed itself is asked less often. */
 const IDLE_MS = 40;
 const NOT_OWNED_MS = 250;
+/** For the locks, and for the sets of signals, which are written beside the transactions. */
+const CONNECTIONS_BESIDE = 3;
 const BACKOFF = { baseMs: 200, maxMs: 30_000 };
 
 /**
@@ -34,14 +35,14 @@ const BACKOFF = { baseMs: 200, maxMs: 30_000 };
 export class ProjectionRunner implements Component {
   readonly name = "projections";
   readonly #options: RunnerOptions;
-  readonly #projections: readonly Projection[];
   readonly #feed: Feed;
   #loops: readonly ProjectionLoop[] = [];
 
   /** @throws EdgeError USAGE when there is no projection of a name */
   constructor(options: RunnerOptions) {
     this.#options = options;
-    this.#projections = createProjections(options);
+    // Refuses names that there are not.
+    createProjections(options);
     this.#feed = new Feed(options.store, options.clock);
   }
 
@@ -56,10 +57,17 @@ export class ProjectionRunner implements Component {
   }
 
   async run(signal: AbortSignal, ready: () => void): Promise<void> {
-    const { database, clock, logger } = this.#options;
-    const names = this.#projections.map(({ name }) => name);
+    const { store, clock, logger, projections } = this.#options;
+    const count = (projections ?? PROJECTION_NAMES).length;
+    await using database = new Database({
+      url: this.#options.database.url,
+      connectionsMax: count + CONNECTIONS_BESIDE,
+      applicationName: "tailstock projections",
+    });
+    const made = createProjections({ store, database, clock, ...(projections === undefined ? {} : { projections }) });
+    const names = made.map(({ name }) => name);
     await using ownership = new Ownership(database, clock, names);
-    this.#loops = this.#projections.map(
+    this.#loops = made.map(
       (projection) => new ProjectionLoop({ projection, feed: this.#feed, database, clock, logger }),
     );
     ready();

@@ -2,43 +2,11 @@ import { readFileSync } from "node:fs";
 import tls from "node:tls";
 import type { Logger } from "pino";
 import type { Clock } from "../../edge/kernel/clock.ts";
-import { EdgeError } from "../../edge/kernel/errors.ts";
 import { Supervisor } from "../../edge/kernel/supervisor.ts";
 import type { CloudConfig } from "../config/model.ts";
 import { openCloud } from "./open-cloud.ts";
+import type { CloudPart } from "./part.ts";
 import { addParts } from "./parts.ts";
-
-/**
- * ingest: hub → event store. lines: how the boxes' lines are, from the hub. projections: event store → read models. repack: fewer and
- * larger documents (PostgreSQL). lake: event store → Parquet. scoring: the cloud's own models. office: the page, with the command and the
- * query service unless they run apart. command, query: those services alone.
- */
-export const CLOUD_PARTS = [
-  "ingest",
-  "lines",
-  "projections",
-  "repack",
-  "lake",
-  "scoring",
-  "office",
-  "command",
-  "query",
-] as const;
-export type CloudPart = (typeof CLOUD_PARTS)[number];
-/** What one process runs that is told nothing else. */
-const DEFAULT_PARTS = CLOUD_PARTS.filter((part) => part !== "command" && part !== "query");
-
-/** @throws EdgeError USAGE */
-export function parseParts(text: string | undefined): readonly CloudPart[] {
-  if (text === undefined) return DEFAULT_PARTS;
-  return text.split(",").map((name) => {
-    const part = CLOUD_PARTS.find((known) => known === name.trim());
-    if (part !== undefined) return part;
-    throw new EdgeError("USAGE", `"${name}" is no part of the cloud side`, {
-      hint: `Known: ${CLOUD_PARTS.join(", ")}.`,
-    });
-  });
-}
 
 export interface CloudReady {
   /** http://…; undefined when the office does not run here. */

@@ -2,7 +2,7 @@
  * The cloud side as a process of its own:
  *   node cloud-sync/runtime/main.ts --config cloud.yaml [--parts ingest,lines,projections,…] [--log-level warn] [--show-database]
  *     [--seed-metadata]
- * Parts: see cloud.ts; all of them when left out. Several processes may run the same parts on one database: workers share the hub's
+ * Parts: see part.ts; all of them when left out. Several processes may run the same parts on one database: workers share the hub's
  * partitions, and each projection has one owner at a time. Prints one JSON line with its addresses when ready; ends on SIGTERM, SIGINT
  * or when stdin closes. --seed-metadata makes the example company's factories and criteria where they never were. --show-database adds the database's URL, which holds its password, to that line.
  */
@@ -12,7 +12,8 @@ import { systemClock } from "../../edge/kernel/clock.ts";
 import { EdgeError, messageOf } from "../../edge/kernel/errors.ts";
 import { createLogger, type LogLevel } from "../../edge/kernel/logging.ts";
 import { loadCloudConfig } from "../config/load.ts";
-import { parseParts, runCloud } from "./cloud.ts";
+import { runCloud } from "./cloud.ts";
+import { parseParts } from "./part.ts";
 
 /** Whatever hangs at the end, the process does not. */
 const END_MS_MAX = 3_000;

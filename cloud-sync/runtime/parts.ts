@@ -1,27 +1,11 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
-import type { Logger } from "pino";
-import type { Clock } from "../../edge/kernel/clock.ts";
 import type { Component } from "../../edge/kernel/component.ts";
-import type { Supervisor } from "../../edge/kernel/supervisor.ts";
-import type { CloudConfig, HubConfig, LakeConfig, ScoringConfig } from "../config/model.ts";
-import type { Database } from "../database/database.ts";
-import type { EventStore } from "../store/event-store.ts";
-import type { CloudPart } from "./cloud.ts";
+import type { HubConfig, LakeConfig, ScoringConfig } from "../config/model.ts";
+import type { CloudPart, PartDeps } from "./part.ts";
 import { addServices, type ListeningServices } from "./service-parts.ts";
 
 const MODELS_FOLDER = join(import.meta.dirname, "..", "..", "models");
-
-/** What every part works with. */
-export interface PartDeps {
-  readonly config: CloudConfig;
-  readonly parts: readonly CloudPart[];
-  readonly database: Database;
-  readonly store: EventStore;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly supervisor: Supervisor;
-}
 
 /**
  * Takes the parts in; resolves when those that listen do. A part is loaded when it runs here: each costs memory that a process without it
@@ -36,7 +20,7 @@ export async function addParts(deps: PartDeps): Promise<ListeningServices> {
   const projections = has("projections") ? await projectionsPart(deps) : undefined;
   if (projections !== undefined) supervisor.supervise(projections);
   if (hub !== undefined && has("ingest")) supervisor.supervise(await ingestPart(hub, deps, projections));
-  if (hub?.serviceConnectionString !== undefined && has("lines") && process.env.LINES)
+  if (hub?.serviceConnectionString !== undefined && has("lines"))
     supervisor.supervise(await linesPart(hub, hub.serviceConnectionString, deps));
   if (has("repack") && config.store.kind === "postgres")
     for (const part of await keepingParts(deps, config.store.telemetryDays)) supervisor.supervise(part);
@@ -51,7 +35,7 @@ async function lakePart(lake: LakeConfig, { store, database, clock, logger }: Pa
 }
 
 async function scoringPart(
-  { producer }: ScoringConfig,
+  { rules, producer }: ScoringConfig,
   { store, database, clock, logger }: PartDeps,
 ): Promise<Component> {
   const { CloudScorer } = await import("../scoring/cloud-scorer.ts");
@@ -59,6 +43,7 @@ async function scoringPart(
     store,
     database,
     modelsFolder: MODELS_FOLDER,
+    rules,
     ...(producer === undefined ? {} : { producer }),
     clock,
     logger,

@@ -1,9 +1,9 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { AccessControl } from "../services/access/access-control.ts";
 import type { HttpComponent } from "../services/http/http-component.ts";
-import type { PartDeps } from "./parts.ts";
+import type { PartDeps } from "./part.ts";
 
 /** What people and programs can reach, as far as it runs here. */
 export interface ListeningServices {
@@ -41,8 +41,11 @@ export async function addServices(deps: PartDeps): Promise<ListeningServices> {
 
 async function makeFirstAccount(access: AccessControl, folder: string): Promise<string | undefined> {
   const path = join(folder, ACCOUNT_NAME);
-  const first = await access.accounts.ensureFirstAdministrator();
-  if (first !== undefined) writeFileSync(path, `name: ${first.name}  password: ${first.password}\n`, { mode: 0o600 });
+  await access.accounts.ensureFirstAdministrator(({ name, password }) => {
+    // A file of an earlier database would keep its rights.
+    rmSync(path, { force: true });
+    writeFileSync(path, `name: ${name}  password: ${password}\n`, { mode: 0o600 });
+  });
   return path;
 }
 

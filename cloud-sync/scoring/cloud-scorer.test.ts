@@ -10,9 +10,17 @@ import {
   rareEvent,
   store,
 } from "../../test/support/press-telemetry.ts";
-import { MODELS_FOLDER, type Office, openedOffice, scoresIn, scoreUntil } from "../../test/support/running-scorer.ts";
+import {
+  MODELS_FOLDER,
+  type Office,
+  openedOffice,
+  scoresIn,
+  scoreUntil,
+  startScorer,
+} from "../../test/support/running-scorer.ts";
 import { ShakyStore } from "../../test/support/shaky-store.ts";
 import { tempFolder } from "../../test/support/temp-folder.ts";
+import { until } from "../../test/support/until.ts";
 import type { StoredEvent } from "../contract/event.ts";
 import type { NewDocument } from "../store/event-store.ts";
 
@@ -80,7 +88,7 @@ test("a press whose edge has no model is scored: predictions by the minute and w
 test("the same log gives the same scores byte for byte, however it was cut, and as JSON too", async () => {
   const first = await scoredBy(await openedOffice(), blocksOf(quarter, 60));
   expect(JSON.parse(first).length).toBeGreaterThan(20);
-  expect(await scoredBy(await openedOffice(), blocksOf(quarter, 7))).toBe(first);
+  expect(await scoredBy(await openedOffice(), blocksOf(quarter, 25))).toBe(first);
   expect(await scoredBy(await openedOffice(), jsonOf(quarter.slice(0, 450)).concat(jsonOf(quarter.slice(450))))).toBe(
     first,
   );
@@ -168,6 +176,57 @@ test("where the edge scores by a model as new as ours, the cloud says nothing; b
   expect(seqsOf(ofEpoch(events, SPIKES))).toEqual([201, 501]);
 });
 
+test("what is no telemetry and came first makes nothing late; a part of a block that is known already is not scored again", async () => {
+  const alarm = rareEvent(PRESS, 61, "alarm", { alarmId: "a", state: "normal" });
+  const events = [...quarter.slice(0, 60), alarm, ...quarter.slice(61, 180)];
+  const [block] = blocksOf(events.slice(30, 150), 120) as [NewDocument];
+  const admitted = {
+    ...block,
+    fields: {
+      ...block.fields,
+      admitted: [
+        [31, 60],
+        [62, 150],
+      ],
+      firstSeq: 31,
+    },
+  };
+  const office = await openedOffice();
+  await store(office.store, [...jsonOf([alarm]), ...blocksOf(events.slice(0, 30), 30), admitted]);
+  expect(await scoreUntil(office, 3)).toMatchObject({ lateReadings: 0, readings: 298 });
+  const repeated = { ...block, id: "events-again" };
+  await store(office.store, [repeated, ...blocksOf(events.slice(150), 30)]);
+  expect(await scoreUntil(office, 2)).toMatchObject({ lateReadings: 0, readings: 60 });
+});
+
+test("a device of another make is told of at each event", async () => {
+  const office = await openedOffice();
+  const foreign = pressStream("lab/press", 40, { epoch: "iothub:0f3a/2" });
+  await store(
+    office.store,
+    foreign.flatMap((event) => jsonOf([event])),
+  );
+  await scoreUntil(office, 40);
+  const predictions = (await scoresIn(office)).filter(({ type }) => type === "prediction");
+  expect(seqsOf(predictions)).toEqual(seqsOf(foreign));
+});
+
+test("of two scorers one works, and the other goes on when it ends", async () => {
+  const documents = blocksOf(quarter, 60);
+  const whole = await scoredBy(await openedOffice(), documents);
+  const office = await openedOffice();
+  const scorers = [startScorer(office), startScorer(office)];
+  const done = (): number[] => scorers.map(({ counts }) => counts.documents).sort((one, other) => one - other);
+  await store(office.store, documents.slice(0, 8));
+  await until("one has scored", () => done()[1] === 8);
+  expect(done()).toEqual([0, 8]);
+  await scorers.find(({ counts }) => counts.documents === 8)?.end();
+  await store(office.store, documents.slice(8));
+  await until("the other has scored", () => done()[0] === 7);
+  await Promise.all(scorers.map((scorer) => scorer.end()));
+  expect(JSON.stringify(await scoresIn(office))).toBe(whole);
+});
+
 test("other machines, text in place of numbers, Bad readings and damaged documents harm nothing; states beyond memory come back", async () => {
   const office = await openedOffice();
   const others = Array.from({ length: 12 }, (_, i) => pressStream(`redmond/'"; DROP ${i} ✂`, 120, { seed: i + 2 }));
@@ -194,6 +253,36 @@ test("other machines, text in place of numbers, Bad readings and damaged documen
     "SELECT count(*)::int AS count FROM app.scoring_stream",
   );
   expect(rows[0]?.count).toBe(13);
+});
+
+test("signals of other names are scored by a rule for their machine's type; hostile configurations block nothing", async () => {
+  const office = await openedOffice();
+  const renamed = pressStream(PRESS, 300, {
+    firstSeq: 2,
+    alter: (i, r) => void (i === 200 && Object.assign(r, { temperature: 99 })),
+  }).map((event): StoredEvent => {
+    if (event.type !== "telemetry") return event;
+    const samples = event.data.samples.map((sample) => ({
+      ...sample,
+      signal: sample.signal.replace("machine", "oil/"),
+    }));
+    return { ...event, data: { samples } };
+  });
+  const signals = [null, 7, { name: 3 }, { name: "oil/Temperature", title: "Öl", unit: "K" }];
+  const config = { kind: "machine", typeName: "press-2", connectionId: "c", signals };
+  const odd = [{ kind: "machine", signals: { length: -1 } }, { kind: 5 }, { model: { name: "__proto__", version: 1 } }];
+  await store(office.store, [
+    ...jsonOf([rareEvent(PRESS, 1, "config", config)]),
+    ...odd.flatMap((data, i) => jsonOf([rareEvent("redmond/odd", i + 1, i < 2 ? "config" : "prediction", data)])),
+    ...blocksOf(renamed, 100),
+  ]);
+  const maintenance = { machinePressure: "oil/Pressure", machineTemperature: "oil/Temperature" };
+  const rules = [{ types: ["press-2"], maintenance, anomalies: Object.values(maintenance) }];
+  expect(await scoreUntil(office, 7, { rules })).toMatchObject({ unreadable: 0, readings: 600 });
+  const events = await scoresIn(office);
+  const spikes = events.filter(({ epoch }) => epoch.startsWith("score:spike-dip#oil%2FTemperature@1.0.0/"));
+  expect(spikes).toMatchObject([{ seq: 202, data: { message: expect.stringMatching(/^öl 99\.0 K, expected /) } }]);
+  expect(events.filter(({ type }) => type === "prediction").length).toBeGreaterThanOrEqual(5);
 });
 
 test("a damaged model is refused when the scorer starts", async () => {

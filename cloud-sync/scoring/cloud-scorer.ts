@@ -14,7 +14,7 @@ import { FeedReader } from "./feed-reader.ts";
 import { PageScorer } from "./page-scorer.ts";
 import { ResultWriter } from "./result-writer.ts";
 import { type ProducerOptions, ScorePublisher } from "./score-publisher.ts";
-import { moveCheckpoints, readCheckpoints } from "./scoring-checkpoint.ts";
+import { beginCheckpoints, moveCheckpoints, readCheckpoints } from "./scoring-checkpoint.ts";
 import { ScoringLock } from "./scoring-lock.ts";
 import { loadScoringModels, type ScoringModels } from "./scoring-models.ts";
 import { type ScoringRule, type ScoringRuleWish, scoringRules } from "./scoring-rule.ts";
@@ -31,7 +31,7 @@ export interface CloudScorerOptions {
   readonly producer?: ProducerOptions;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Between two checkpoints while telemetry comes; default 2,000. */
+  /** Between two checkpoints while telemetry comes; default 5,000. */
   readonly checkpointMs?: number;
   /** Streams kept in memory; default 4,096. */
   readonly streamsMax?: number;
@@ -39,8 +39,9 @@ export interface CloudScorerOptions {
 
 /** Name of the checkpoint. */
 const READER = "scoring";
-const CHECKPOINT_MS = 2_000;
-const IDLE_MS = 250;
+const CHECKPOINT_MS = 5_000;
+/** Between two looks at a feed that has nothing new: more and more seldom. */
+const [IDLE_MS_MIN, IDLE_MS_MAX, IDLE_GROWTH] = [250, 1_000, 1.3];
 const NOT_HELD_MS = 500;
 const SWEEP_MS = 6 * 3_600_000;
 const BACKOFF = { baseMs: 200, maxMs: 30_000 };
@@ -63,6 +64,8 @@ export class CloudScorer implements Component {
   readonly #writer: ResultWriter;
   /** Since it runs: documents read, readings scored and those of them that came late, events written, documents that can't be read. */
   readonly counts = { documents: 0, readings: 0, lateReadings: 0, scored: 0, unreadable: 0 };
+  /** false while documents were read whose results are not written: then there is no checkpoint. */
+  #isWhole = true;
   #checkpointedMs = 0;
   #sweptMs = Number.NEGATIVE_INFINITY;
 
@@ -88,7 +91,7 @@ export class CloudScorer implements Component {
     const failures = new FailureLog(logger, clock, { component: this.name });
     const states = new StreamStates(models, streamsMax);
     await using lock = new ScoringLock(database, 1);
-    let [attempt, isBegun] = [0, false];
+    let [attempt, isBegun, idleMs] = [0, false, IDLE_MS_MIN];
     while (!signal.aborted) {
       try {
         if (!(await lock.held())) {
@@ -96,25 +99,28 @@ export class CloudScorer implements Component {
           await clock.sleep(NOT_HELD_MS, signal);
           continue;
         }
-        if (!isBegun) await this.#begin(states);
+        if (!isBegun) await this.#begin(states, signal);
         isBegun = true;
         const hasMore = await this.#step(models, states, signal);
         attempt = 0;
         failures.recovered();
-        if (!hasMore) await clock.sleep(IDLE_MS, signal);
+        if (!hasMore) await clock.sleep(idleMs, signal);
+        idleMs = hasMore ? IDLE_MS_MIN : Math.min(IDLE_MS_MAX, idleMs * IDLE_GROWTH);
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted) break;
         isBegun = false;
         failures.failed(error);
         await clock.sleep(backoffMs(attempt++, BACKOFF), signal);
       }
     }
-    if (isBegun) await this.#checkpoint(states).catch((error) => failures.failed(error));
+    if (isBegun && this.#isWhole) await this.#checkpoint(states).catch((error) => failures.failed(error));
   }
 
-  async #begin(states: StreamStates): Promise<void> {
-    const { database, clock } = this.#options;
+  async #begin(states: StreamStates, signal: AbortSignal): Promise<void> {
+    const { database, store, clock } = this.#options;
     states.forget();
+    await beginCheckpoints(database, READER, "telemetry", await store.feedRanges("telemetry", signal));
+    this.#isWhole = true;
     this.#reader.begin(await readCheckpoints(database, READER, "telemetry"));
     this.#checkpointedMs = clock.monotonicMs();
   }
@@ -123,6 +129,7 @@ export class CloudScorer implements Component {
   async #step(models: ScoringModels, states: StreamStates, signal: AbortSignal): Promise<boolean> {
     const { database, clock, checkpointMs = CHECKPOINT_MS } = this.#options;
     const documents = await this.#reader.read(signal);
+    this.#isWhole = documents === undefined;
     if (documents !== undefined) await this.#score(documents, models, states, signal);
     const isDue = clock.monotonicMs() - this.#checkpointedMs >= checkpointMs;
     if (isDue || states.isFull) await this.#checkpoint(states);
@@ -151,20 +158,25 @@ export class CloudScorer implements Component {
     }
     const scored = page.results();
     this.counts.scored += await this.#writer.write(scored, signal);
+    this.#isWhole = true;
     this.counts.documents += documents.length;
     this.counts.readings += page.readings;
     this.counts.lateReadings += page.lateReadings;
   }
 
-  /** A document that is damaged is passed over: it will not mend. */
+  /**
+   * A document that is damaged, or that scoring stumbles over, is passed over and told of: it will not mend, and nothing may wait for it.
+   */
   #guarded<T>(document: StoredDocument | TelemetryDocument, work: () => T): T | undefined {
     try {
       return work();
     } catch (error) {
-      if (!(error instanceof BlockError || error instanceof FrameError)) throw error;
       this.counts.unreadable++;
       const { machineId, epoch, firstSeq } = document.fields;
-      this.#options.logger.warn({ machineId, epoch, firstSeq, reason: messageOf(error) }, "a document can't be scored");
+      const facts = { machineId, epoch, firstSeq };
+      const isDamaged = error instanceof BlockError || error instanceof FrameError;
+      if (isDamaged) this.#options.logger.warn({ ...facts, reason: messageOf(error) }, "a document can't be scored");
+      else this.#options.logger.error({ ...facts, err: error }, "a document can't be scored");
       return undefined;
     }
   }

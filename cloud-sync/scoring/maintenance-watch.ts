@@ -1,5 +1,6 @@
 import { severityOf } from "../../edge/kernel/status-code.ts";
 import type { Classification, Classifier } from "../../models/maintenance/classifier.ts";
+import { FOREIGN_EPOCH_PREFIX } from "../store/telemetry-document.ts";
 import type { Run } from "./readings.ts";
 import type { ScoringRule } from "./scoring-rule.ts";
 
@@ -71,19 +72,17 @@ export class MaintenanceWatch {
   }
 
   /** Whether a prediction is told: the first of a span of time, or another than the one before. */
-  isTold(
-    { requirement, outsideTraining }: Classification,
-    timeMs: number,
-    { everyMs, changeAfterMs }: ScoringRule,
-  ): boolean {
+  isTold({ requirement, outsideTraining }: Classification, { run, event }: Candidate, rule: ScoringRule): boolean {
     const told = this.#told;
+    const timeMs = run.timeMs(event);
+    const everyMs = run.epoch.startsWith(FOREIGN_EPOCH_PREFIX) ? rule.foreignEveryMs : rule.everyMs;
     const isOther = told === null || told.requirement !== requirement || told.outside !== outsideTraining;
     const spanOf = (ms: number): number => Math.floor(ms / everyMs);
     const isDue =
       told === null ||
       everyMs === 0 ||
       spanOf(told.timeMs) !== spanOf(timeMs) ||
-      (isOther && Math.abs(timeMs - told.timeMs) >= changeAfterMs);
+      (isOther && Math.abs(timeMs - told.timeMs) >= rule.changeAfterMs);
     if (isDue) this.#told = { requirement, outside: outsideTraining, timeMs };
     return isDue;
   }

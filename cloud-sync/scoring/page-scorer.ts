@@ -21,6 +21,7 @@ export interface Scored {
 export class PageScorer {
   readonly #models: ScoringModels;
   readonly #rules: readonly ScoringRule[];
+  readonly #named: ReadonlySet<string>;
   readonly #waiting: Waiting[] = [];
   readonly #factoryOf = new Map<string, string>();
   #events: StoredEvent[] = [];
@@ -31,6 +32,7 @@ export class PageScorer {
   constructor(models: ScoringModels, rules: readonly ScoringRule[]) {
     this.#models = models;
     this.#rules = rules;
+    this.#named = new Set(rules.flatMap(signalsOf));
   }
 
   /** @throws BlockError, FrameError when the document is damaged; then nothing of it was taken */
@@ -44,7 +46,7 @@ export class PageScorer {
     const fresh = lessOf(ranges, state.seen);
     if (fresh.length === 0) return;
     this.#factoryOf.set(fields.machineId, fields.factoryId);
-    for (const event of rare) state.hear(event);
+    for (const event of rare) state.hear(event, this.#named);
     if (run === undefined && !rare.some(({ type }) => type !== "gap")) return;
     state.markSeen(fresh);
     if (run === undefined) return;

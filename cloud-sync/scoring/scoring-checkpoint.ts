@@ -10,6 +10,20 @@ export interface Step {
   readonly documents: number;
 }
 
+/** Makes it known, before anything is read, that the reader follows these ranges: what it stands before is not packed together. */
+export async function beginCheckpoints(
+  sql: Sql,
+  reader: string,
+  container: Container,
+  ranges: readonly string[],
+): Promise<void> {
+  await sql.query(
+    `INSERT INTO model.checkpoint (projection, container, feed_range)
+     SELECT $1, $2, feed_range FROM unnest($3::text[]) AS t (feed_range) ON CONFLICT DO NOTHING`,
+    [reader, container, ranges],
+  );
+}
+
 /** Where a reader stands in each range of a container's feed. */
 export async function readCheckpoints(
   sql: Sql,

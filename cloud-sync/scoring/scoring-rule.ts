@@ -11,6 +11,8 @@ export interface ScoringRule {
    * 0: each event is told.
    */
   readonly everyMs: number;
+  /** The same for devices of another make, whose factory has nothing else that looks at their readings. */
+  readonly foreignEveryMs: number;
   /** A requirement that changes is told at once, but not sooner after the prediction before than this. */
   readonly changeAfterMs: number;
 }
@@ -25,6 +27,7 @@ export const DEFAULT_RULE: ScoringRule = {
   maintenance: PRESS_INPUTS,
   anomalies: ["machinePressure", "machineTemperature"],
   everyMs: 60_000,
+  foreignEveryMs: 0,
   changeAfterMs: 5_000,
 };
 

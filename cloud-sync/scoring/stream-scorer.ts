@@ -75,8 +75,8 @@ export class StreamScorer {
     return speakers.maintenance ? this.#watch.candidates(run, rule) : [];
   }
 
-  isTold({ run, event }: Candidate, classification: Classification, rule: ScoringRule): boolean {
-    return this.#watch.isTold(classification, run.timeMs(event), rule);
+  isTold(candidate: Candidate, classification: Classification, rule: ScoringRule): boolean {
+    return this.#watch.isTold(classification, candidate, rule);
   }
 }
 

@@ -9,7 +9,8 @@ import { type Speakers, StreamScorer } from "./stream-scorer.ts";
 
 /** Ranges of seq that a stream remembers; of more, the lowest are joined, and what was missing between them is scored no more. */
 const RANGES_MAX = 64;
-const LABELS_MAX = 2_000;
+const TITLE_CHARACTERS_MAX = 200;
+const UNIT_CHARACTERS_MAX = 40;
 
 /** As it lies in the database. */
 export interface SavedStream {
@@ -94,13 +95,13 @@ export class StreamState {
     return this.#models.classifier.inputs.find((input) => input.signal === signal);
   }
 
-  /** What an event of the edge that is no telemetry tells of the machine. */
-  hear(event: StoredEvent): void {
+  /** What an event of the edge that is no telemetry tells of the machine. @param named signals whose labels are worth keeping */
+  hear(event: StoredEvent, named: ReadonlySet<string>): void {
     const edge = withEvent(this.#facts.edge, event);
     if (edge !== this.#facts.edge) this.#change({ edge });
     if (event.type !== "config" || event.data.kind !== "machine") return;
     const { typeName, signals } = event.data;
-    this.#change({ typeName: String(typeName), labels: labelsOf(signals) });
+    this.#change({ typeName: String(typeName).slice(0, TITLE_CHARACTERS_MAX), labels: labelsOf(signals, named) });
   }
 
   /** These seqs are done with, whatever they held. */
@@ -144,10 +145,13 @@ export class StreamState {
   }
 }
 
-function labelsOf(signals: readonly SignalInfo[]): Record<string, SignalLabel> {
+/** Another program's JSON: names that are none are passed over, long ones cut. */
+function labelsOf(signals: unknown, named: ReadonlySet<string>): Record<string, SignalLabel> {
   if (!Array.isArray(signals)) return {};
-  const labels = signals.slice(0, LABELS_MAX).map(({ name, title, unit }) => {
-    return [String(name), { title: String(title || name), unit: String(unit ?? "") }] as const;
+  const labels = signals.flatMap((info: Partial<SignalInfo> | null) => {
+    if (typeof info?.name !== "string" || !named.has(info.name)) return [];
+    const [title, unit] = [String(info.title || info.name), String(info.unit ?? "")];
+    return [[info.name, { title: title.slice(0, TITLE_CHARACTERS_MAX), unit: unit.slice(0, UNIT_CHARACTERS_MAX) }]];
   });
   return Object.fromEntries(labels);
 }

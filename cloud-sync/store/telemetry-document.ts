@@ -28,9 +28,15 @@ export type SeqRanges = readonly (readonly [firstSeq: number, lastSeq: number])[
  */
 export const SEQS_PER_PARTITION = 2 ** 18;
 
-/** Epochs of events that came from devices of another make, whose numbers are the hub's and have holes. */
+/**
+ * Epochs of events that came from devices of another make: "iothub:<hub, as long as it is the same>/<partition>". seq is the hub's
+ * sequence number times FOREIGN_EVENTS_MAX plus the place in the message (cloud-sync/ingest/foreign.ts), so it has holes.
+ */
 export const FOREIGN_EPOCH_PREFIX = "iothub:";
-/** Epochs of what the cloud's own models said: "score:<model>@<version>/<epoch of the telemetry>"; seq is the telemetry's. */
+/**
+ * Epochs of what the cloud's own models said: "score:<model>@<version>/<epoch of the telemetry>"; seq is the telemetry's. Of a detector
+ * that judges each signal by itself "score:<model>#<signal, percent-encoded>@…": one event of telemetry may have several of its events.
+ */
 export const SCORE_EPOCH_PREFIX = "score:";
 
 /** The partition of the telemetry container that holds an event. */
@@ -45,6 +51,7 @@ export interface DocumentFields {
   readonly factoryId: string;
   /** Identity of the hub's device that sent it; "" for what the cloud itself made. */
   readonly deviceId: string;
+  /** Lowest and highest seq that counts; of a roll-up its range. */
   readonly firstSeq: number;
   readonly lastSeq: number;
   /** Of events and samples that count, of a roll-up the readings that were there. */

@@ -56,11 +56,19 @@ function partOf(block: DecodedBlock, admitted: SeqRanges): Part {
     fromMs = Math.min(fromMs, timeMs);
     toMs = Math.max(toMs, timeMs);
   });
-  for (const signal of block.signals) {
-    for (const index of block.column(signal)?.eventIndex ?? []) samples += counts[index] as number;
+  samples = countsAllTelemetry(block, isAdmitted, events) ? block.head.samples : 0;
+  if (samples === 0) {
+    for (const signal of block.signals)
+      for (const index of block.column(signal)?.eventIndex ?? []) samples += counts[index] as number;
   }
   const [firstSeq, lastSeq] = [admitted[0]?.[0] ?? first, admitted.at(-1)?.[1] ?? first];
   return { firstSeq, lastSeq, events, samples, fromMs, toMs };
+}
+
+/** Whether what does not count is no telemetry: it has come before by the priority lane, and columns need not be decoded to know it. */
+function countsAllTelemetry(block: DecodedBlock, isAdmitted: (seq: number) => boolean, events: number): boolean {
+  const rare = block.rareEvents().filter(({ seq }) => !isAdmitted(seq));
+  return rare.length === block.head.events - events;
 }
 
 /**

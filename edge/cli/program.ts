@@ -10,6 +10,7 @@ import { hubCommand } from "./commands/hub.ts";
 import { lakeCommand } from "./commands/lake.ts";
 import { logCommand } from "./commands/log.ts";
 import { machinesCommand } from "./commands/machines.ts";
+import { mirrorCommand } from "./commands/mirror.ts";
 import { readCommand } from "./commands/read.ts";
 import { statusCommand } from "./commands/status.ts";
 import { tailCommand } from "./commands/tail.ts";
@@ -53,6 +54,7 @@ export function createProgram(cli: Cli): Command {
     hubCommand,
     uplinkCommand,
     cloudCommand,
+    mirrorCommand,
     lakeCommand,
     configCommand,
   ]) {

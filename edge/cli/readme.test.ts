@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { expect, test } from "vitest";
+import { parseCloudConfig } from "../../cloud-sync/config/load.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { parseConfig } from "../kernel/config/load.ts";
 import { Output } from "./output.ts";
@@ -17,6 +18,11 @@ test("the YAML in the README is a configuration without mistakes", () => {
   const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text ?? "");
   expect(blocks.length).toBeGreaterThanOrEqual(2);
   for (const block of blocks) {
+    if (block.startsWith("# cloud.yaml")) {
+      const config = parseCloudConfig(block, join(root, "test/golden/cloud/all-parts/cloud.yaml"));
+      expect(config).toMatchObject({ company: "Wide World Importers", hub: { consumerGroup: "tailstock" } });
+      continue;
+    }
     const site = block.startsWith("site:") ? "" : "site: redmond\n";
     const machines = /^machines:/m.test(block) ? "" : MACHINE;
     const text = `${site}${machines}${block}`;
@@ -32,7 +38,7 @@ test("the YAML in the README is a configuration without mistakes", () => {
 test("the commands in the README exist", () => {
   const named = [
     ...readme.matchAll(
-      /npx tailstock ([a-z]+(?: (?:list|trust|own|check|schema|inject|faults|usage|verify|backup|restore|salvage|simulate-outage|line|bill|status|dead-letters))?)/g,
+      /npx tailstock ([a-z]+(?: (?:list|trust|own|check|schema|inject|faults|usage|verify|backup|restore|salvage|simulate-outage|line|bill|status|dead-letters|up|query))?)/g,
     ),
   ];
   const commands = [...new Set(named.map(([, command]) => command ?? ""))];

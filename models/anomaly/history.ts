@@ -22,8 +22,8 @@ export class History {
   readonly #size: number;
   #scalars = new Float64Array(0);
   /** recent, then earlier. */
-  #readings = new Float32Array(0);
-  #sorted = new Float32Array(0);
+  #readings = new Float64Array(0);
+  #sorted = new Float64Array(0);
 
   /** Numbers of each array per signal. */
   readonly scalarsEach = SCALARS;
@@ -41,8 +41,8 @@ export class History {
     if (grown.scalars <= this.#scalars.length) return;
     const [scalars, readings, sorted] = [this.#scalars, this.#readings, this.#sorted];
     this.#scalars = new Float64Array(grown.scalars);
-    this.#readings = new Float32Array(grown.readings);
-    this.#sorted = new Float32Array(grown.readings);
+    this.#readings = new Float64Array(grown.readings);
+    this.#sorted = new Float64Array(grown.readings);
     this.#scalars.set(scalars);
     this.#readings.set(readings);
     this.#sorted.set(sorted);
@@ -61,14 +61,13 @@ export class History {
     const { recent } = this.#shape;
     const at = slot * SCALARS;
     const base = slot * this.#size;
-    const held = Math.fround(value);
     const position = this.#scalar(at + RECENT_AT);
     if (this.#scalar(at + RECENT_COUNT) < recent)
       this.#scalars[at + RECENT_COUNT] = this.#scalar(at + RECENT_COUNT) + 1;
     else this.#retire(slot, this.#readings[base + position] as number);
-    this.#readings[base + position] = held;
+    this.#readings[base + position] = value;
     this.#scalars[at + RECENT_AT] = (position + 1) % recent;
-    this.#insert(slot, held);
+    this.#insert(slot, value);
   }
 
   clear(slot: number): void {
@@ -87,17 +86,17 @@ export class History {
   }
 
   /** The arrays that are its state, as they are now. */
-  arrays(): { scalars: Float64Array; readings: Float32Array } {
+  arrays(): { scalars: Float64Array; readings: Float64Array } {
     return { scalars: this.#scalars, readings: this.#readings };
   }
 
   /** @param signals as many as the arrays hold */
-  restore(signals: number, scalars: Float64Array, readings: Float32Array): void {
+  restore(signals: number, scalars: Float64Array, readings: Float64Array): void {
     this.#scalars = scalars.slice();
     this.#readings = readings.slice();
-    this.#sorted = new Float32Array(readings.length);
+    this.#sorted = new Float64Array(readings.length);
     for (let slot = 0; slot < signals; slot++)
-      this.#sorted.set(Float32Array.from(this.#inOrder(slot)).sort(), slot * this.#size);
+      this.#sorted.set(Float64Array.from(this.#inOrder(slot)).sort(), slot * this.#size);
   }
 
   /** A reading leaves the recent ones: while there is room it stays among the earlier ones, later one of `stride` does. */

@@ -104,6 +104,11 @@ test("constant signals, resolution steps, ramps and what is no reading raise not
   expect(detectors.observe(slot, "x", 600_000, 1e9, StatusCode.Uncertain)).toHaveLength(1);
 });
 
+test("large numbers that move in small steps raise nothing", () => {
+  expect(run(Array.from({ length: 3000 }, (_, i) => 1.7e12 + i * 1000 + (i % 3)))).toEqual([]);
+  expect(run(noise(3000, 21, 123_456_789, 0.5))).toEqual([]);
+});
+
 test("a constant signal that leaps is told once", () => {
   const values = new Array<number>(500).fill(20);
   values[300] = 36;

@@ -89,7 +89,11 @@ export class MachineDetectors {
   /** The whole state, for a checkpoint: restoring it goes on where this stands. */
   save(): Uint8Array {
     const names = Buffer.from(JSON.stringify([this.#versions(), [...this.#slots.keys()]]));
-    const arrays = this.#arrays().map((array) => Buffer.from(array.buffer, array.byteOffset, array.byteLength));
+    const each = this.#each();
+    const arrays = this.#arrays().map((array, i) => {
+      const used = array.subarray(0, (each[i] as number) * this.#slots.size);
+      return Buffer.from(used.buffer, used.byteOffset, used.byteLength);
+    });
     const head = Buffer.alloc(8);
     head.writeUInt32LE(FORMAT, 0);
     head.writeUInt32LE(names.length, 4);
@@ -105,23 +109,21 @@ export class MachineDetectors {
     if (saved === undefined || saved.versions !== this.#versions()) return false;
     const { signals } = saved;
     const each = this.#each();
-    const room = saved.data.length / each.reduce((sum, { count, bytes: size }) => sum + count * size, 0);
+    const room = saved.data.length / (8 * each.reduce((sum, count) => sum + count, 0));
     if (!Number.isInteger(room) || room < signals.length) return false;
     this.#slots.clear();
     signals.forEach((signal, slot) => {
       this.#slots.set(signal, slot);
     });
     let at = 0;
-    const next = (count: number, size: number): Uint8Array => {
-      const part = saved.data.slice(at, at + count * size * room);
-      at += count * size * room;
-      return part;
-    };
-    const parts = each.map(({ count, bytes: size }) => next(count, size));
-    const doubles = (i: number): Float64Array => new Float64Array((parts[i] as Uint8Array).buffer);
-    this.#spikes.restore(doubles(0));
-    this.#spikes.history.restore(room, doubles(1), new Float32Array((parts[3] as Uint8Array).buffer));
-    this.#changes.restore(doubles(2));
+    const [spikes, history, changes, readings] = each.map((count) => {
+      const part = saved.data.slice(at, at + 8 * count * room);
+      at += part.length;
+      return new Float64Array(part.buffer);
+    }) as [Float64Array, Float64Array, Float64Array, Float64Array];
+    this.#spikes.restore(spikes);
+    this.#spikes.history.restore(room, history, readings);
+    this.#changes.restore(changes);
     this.#room = room;
     return true;
   }
@@ -132,19 +134,15 @@ export class MachineDetectors {
     this.#changes.resize(room);
   }
 
-  #arrays(): readonly (Float64Array | Float32Array)[] {
+  #arrays(): readonly Float64Array[] {
     const { scalars, readings } = this.#spikes.history.arrays();
     return [this.#spikes.scalars, scalars, this.#changes.scalars, readings];
   }
 
-  #each(): readonly { count: number; bytes: number }[] {
+  /** Numbers of each array per signal, in the order of #arrays. */
+  #each(): readonly number[] {
     const { history } = this.#spikes;
-    return [
-      { count: this.#spikes.scalarsEach, bytes: 8 },
-      { count: history.scalarsEach, bytes: 8 },
-      { count: this.#changes.scalarsEach, bytes: 8 },
-      { count: history.readingsEach, bytes: 4 },
-    ];
+    return [this.#spikes.scalarsEach, history.scalarsEach, this.#changes.scalarsEach, history.readingsEach];
   }
 
   #versions(): string {

@@ -19,6 +19,8 @@ export interface MaintenanceTraining extends TrainingOptions {
  * @throws EdgeError USAGE when the data can't be read or the version exists
  */
 export async function trainMaintenance({ data, folder, version, ...options }: MaintenanceTraining): Promise<Trained> {
+  if (!/^\d+\.\d+\.\d+$/.test(version))
+    throw new EdgeError("USAGE", `"${version}" is no version`, { hint: "A version has three numbers: 1.1.0" });
   const target = join(folder, version);
   if (existsSync(join(target, "manifest.json")))
     throw new EdgeError("USAGE", `${target} exists`, { hint: "Give another --version: a version never changes." });

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { catchUp } from "./cloud-sections/catch-up.ts";
 import { company } from "./cloud-sections/company.ts";
 import { cosmosRows } from "./cloud-sections/cosmos-units.ts";
+import { lake } from "./cloud-sections/lake.ts";
 import { office } from "./cloud-sections/office.ts";
 import { type Row, runSections } from "./run-sections.ts";
 
@@ -16,6 +17,7 @@ const SECTIONS: Readonly<Record<string, (options: Options) => Promise<Row[]>>> =
   company,
   "catch-up": catchUp,
   office,
+  lake,
   cosmos: cosmosRows,
 };
 

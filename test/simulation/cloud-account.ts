@@ -17,8 +17,7 @@ export async function eventsOfStore(store: EventStore): Promise<StoredEvent[]> {
     for (;;) {
       const page = await store.changes("telemetry", range, continuation, PAGE, NEVER);
       for (const document of page.documents) {
-        const { kind, events: eventsOf } = readTelemetryDocument(document);
-        if (kind !== "rollup") events.push(...eventsOf());
+        events.push(...readTelemetryDocument(document).events());
       }
       continuation = page.continuation;
       if (!page.hasMore) break;

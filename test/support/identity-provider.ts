@@ -14,20 +14,27 @@ export class IdentityProvider implements AsyncDisposable {
   readonly #server: ReturnType<typeof createServer>;
   #handler: RequestListener = (_request, response) => response.writeHead(503).end();
 
-  private constructor(server: ReturnType<typeof createServer>) {
+  private constructor(server: ReturnType<typeof createServer>, host: string) {
     this.#server = server;
-    this.issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    this.issuer = `http://${host}:${(server.address() as AddressInfo).port}`;
   }
 
-  static async start(): Promise<IdentityProvider> {
+  /** @param host how it is called: to browsers, localhost is another site than 127.0.0.1 */
+  static async start(host: "127.0.0.1" | "localhost" = "127.0.0.1"): Promise<IdentityProvider> {
     let provider: IdentityProvider | undefined;
     const server = createServer((request, response) => provider?.handle(request, response));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    provider = new IdentityProvider(server);
+    provider = new IdentityProvider(server, host);
     return provider;
   }
 
-  handle: RequestListener = (request, response) => this.#handler(request, response);
+  /** Codes that somebody wanted to turn into tokens. */
+  codesSent = 0;
+
+  handle: RequestListener = (request, response) => {
+    if (request.url?.startsWith("/token")) this.codesSent++;
+    this.#handler(request, response);
+  };
 
   /** @param claims of people, by the name that they log in with */
   async open(redirectUrl: string, claims: Readonly<Record<string, object>>): Promise<void> {

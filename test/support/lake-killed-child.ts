@@ -1,6 +1,5 @@
 import { pino } from "pino";
 import { Database } from "../../cloud-sync/database/database.ts";
-import { compactLake } from "../../cloud-sync/lake/compact-lake.ts";
 import { LakeWriter } from "../../cloud-sync/lake/lake-writer.ts";
 import type { LakeFiles } from "../../cloud-sync/lake/place/lake-files.ts";
 import { filesOf } from "../../cloud-sync/lake/place/place.ts";
@@ -59,8 +58,10 @@ const files: LakeFiles = {
 await using database = new StepDatabase({ url, connectionsMax: 4 });
 const logger = pino({ level: "silent" });
 const end = new AbortController();
-if (work === "compact") await compactLake({ database, place: files, logger, signal: end.signal, graceMs: 0 });
-else {
+if (work === "compact") {
+  const { compactLake } = await import("../../cloud-sync/lake/compact-lake.ts");
+  await compactLake({ database, place: files, logger, signal: end.signal, graceMs: 0 });
+} else {
   await using plain = new Database({ url, connectionsMax: 2 });
   const store = createPostgresEventStore({ database: plain, clock: systemClock, logger });
   // The first sleep is at the end of the feed.

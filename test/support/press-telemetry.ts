@@ -52,7 +52,12 @@ export function pressStream(
 }
 
 /** An event of the edge's own model, or another that is no telemetry. */
-export function rareEvent(machineId: string, seq: number, type: "prediction" | "alarm", data: object): StoredEvent {
+export function rareEvent(
+  machineId: string,
+  seq: number,
+  type: "prediction" | "alarm" | "config",
+  data: object,
+): StoredEvent {
   const identity = { epoch: PRESS_EPOCH, machineId, seq, offset: seq * 3, timeMs: PRESS_START_MS + (seq - 1) * 1000 };
   return { ...identity, entityId: `${PRESS_EPOCH}/${machineId}/${seq}`, type, data: { ...data } } as StoredEvent;
 }

@@ -41,6 +41,7 @@ export async function feedBench(clock: Clock = clockThen): Promise<FeedBench> {
   const { signal } = new AbortController();
   const store = createPostgresEventStore({ database, clock, logger: quiet });
   await store.ensure(signal);
+  const feeds: Feed[] = [];
   return {
     ...server,
     store,
@@ -48,14 +49,16 @@ export async function feedBench(clock: Clock = clockThen): Promise<FeedBench> {
     put: async (documents) => {
       for (const { container, partition, document } of documents)
         await store.commit(container, [{ partition, operations: [{ op: "upsert", document }] }], signal);
+      for (const feed of feeds) feed.wake();
     },
     loops: (projections) => {
       const feed = new Feed(store, clock);
+      feeds.push(feed);
       const made = createProjections({ store, database, clock, ...(projections === undefined ? {} : { projections }) });
       return made.map((projection) => new ProjectionLoop({ projection, feed, database, clock, logger: quiet }));
     },
     project: async (loops) => {
-      // The end of the feed is looked at seldom while nothing comes; longer than that nothing may come.
+      // The end of the feed is not looked at all the time; longer than between two looks nothing may come.
       for (let quietMs = 0; quietMs < QUIET_MS; ) {
         let isMoved = false;
         for (const loop of loops) {
@@ -69,7 +72,7 @@ export async function feedBench(clock: Clock = clockThen): Promise<FeedBench> {
   };
 }
 
-const [LOOK_MS, QUIET_MS] = [30, 420];
+const [LOOK_MS, QUIET_MS] = [20, 140];
 
 /** A run of events as a block. @param admitted the seqs that count; all when left out */
 export function blockOf(events: readonly StoredEvent[], admitted?: SeqRanges, origin = ORIGIN): PlacedDocument {

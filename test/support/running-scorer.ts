@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { pino } from "pino";
-import { onTestFinished } from "vitest";
+import { afterAll } from "vitest";
 import type { StoredEvent } from "../../cloud-sync/contract/event.ts";
 import type { Database } from "../../cloud-sync/database/database.ts";
 import { CloudScorer, type CloudScorerOptions } from "../../cloud-sync/scoring/cloud-scorer.ts";
@@ -8,7 +8,7 @@ import type { EventStore } from "../../cloud-sync/store/event-store.ts";
 import { createPostgresEventStore } from "../../cloud-sync/store/postgres/postgres-event-store.ts";
 import { readTelemetryDocument } from "../../cloud-sync/store/read-telemetry.ts";
 import { systemClock } from "../../edge/kernel/clock.ts";
-import { testDatabase } from "./postgres.ts";
+import { type TestDatabase, testDatabase } from "./postgres.ts";
 import { ROOT } from "./source-tree.ts";
 import { until } from "./until.ts";
 
@@ -21,38 +21,57 @@ export interface Office {
   readonly database: Database;
 }
 
-/** A database and an event store in it, of the test's own. */
+let server: Promise<TestDatabase> | undefined;
+afterAll(async () => (await server)?.[Symbol.asyncDispose]());
+
+/** An event store in a database, both as good as new: the database is the same for all tests of a file, for making one takes longest. */
 export async function openedOffice(): Promise<Office> {
-  const { database, ...server } = await testDatabase();
-  onTestFinished(() => server[Symbol.asyncDispose]());
+  server ??= testDatabase();
+  const { database } = await server;
   const store = createPostgresEventStore({ database, clock: systemClock, logger });
   await store.ensure(NEVER);
+  await database.query(
+    "TRUNCATE store.telemetry, store.scored_telemetry, store.document, store.part, app.scoring_stream, model.checkpoint",
+  );
   return { store, database };
+}
+
+export interface RunningScorer {
+  readonly counts: CloudScorer["counts"];
+  /** Rejects when the scorer ends by itself. */
+  readonly failed: Promise<never>;
+  end(): Promise<void>;
+}
+
+export function startScorer({ store, database }: Office, options: Partial<CloudScorerOptions> = {}): RunningScorer {
+  const own = { store, database, modelsFolder: MODELS_FOLDER, clock: systemClock, logger };
+  const scorer = new CloudScorer({ ...own, ...options });
+  const ending = new AbortController();
+  const running = scorer.run(ending.signal, () => undefined);
+  const failed = running.then(() => {
+    throw new Error("the scorer has ended");
+  });
+  failed.catch(() => undefined);
+  const end = async (): Promise<void> => {
+    ending.abort();
+    await running.catch(() => undefined);
+  };
+  return { counts: scorer.counts, failed, end };
 }
 
 /** Runs a scorer until it has read so many documents of telemetry, then ends it; gives what it counted. */
 export async function scoreUntil(
-  { store, database }: Office,
+  office: Office,
   documents: number,
   options: Partial<CloudScorerOptions> = {},
 ): Promise<CloudScorer["counts"]> {
-  const scorer = new CloudScorer({
-    store,
-    database,
-    modelsFolder: MODELS_FOLDER,
-    clock: systemClock,
-    logger,
-    ...options,
-  });
-  const ending = new AbortController();
-  const running = scorer.run(ending.signal, () => undefined);
-  const failed = running.then(() => {
-    throw new Error("the scorer ended");
-  });
-  await Promise.race([until(`${documents} documents scored`, () => scorer.counts.documents >= documents), failed]);
-  ending.abort();
-  await running;
-  return scorer.counts;
+  const { counts, failed, end } = startScorer(office, options);
+  try {
+    await Promise.race([until(`${documents} documents scored`, () => counts.documents >= documents), failed]);
+  } finally {
+    await end();
+  }
+  return counts;
 }
 
 /** What the cloud's models said, by epoch, machine, seq. */

@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { basename, dirname, join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { EdgeError } from "../../../edge/kernel/errors.ts";
-import { isReachable, type ServerUser } from "./server-user.ts";
+import { isReachable, ROOTS_FOLDER, type ServerUser } from "./server-user.ts";
 
 const require = createRequire(import.meta.url);
 const PLATFORM = { linux: "linux", darwin: "darwin", win32: "windows" } as Readonly<Record<string, string>>;
@@ -24,7 +23,7 @@ export interface PostgresBinaries {
 export function findPostgres(user: ServerUser | undefined, packageFolder = installedFolder()): PostgresBinaries {
   linkLibraries(packageFolder);
   const native = join(packageFolder, "native");
-  const folder = user === undefined || isReachable(native, user) ? native : copyFor(native);
+  const folder = user === undefined || isReachable(native, user) ? native : copyFor(packageFolder);
   const program = (name: string): string => join(folder, "bin", process.platform === "win32" ? `${name}.exe` : name);
   return { initdb: program("initdb"), postgres: program("postgres") };
 }
@@ -55,20 +54,23 @@ function linkLibraries(packageFolder: string): void {
   }
 }
 
-/** The server's user may not look into the home of root: a copy then stands where it may. */
-function copyFor(native: string): string {
-  const name = createHash("sha256").update(native).digest("hex").slice(0, 16);
-  const folder = join(tmpdir(), `tailstock-postgres-${name}`);
+/**
+ * The server's user may not look into the home of root: a copy then stands where it may. Only root comes here, and into that folder only
+ * root writes: programs out of a folder for all could be anybody's.
+ */
+function copyFor(packageFolder: string): string {
+  const version = readFileSync(join(packageFolder, "package.json"));
+  const name = createHash("sha256").update(packageFolder).update(version).digest("hex").slice(0, 16);
+  const folder = join(ROOTS_FOLDER, `programs-${name}`);
   if (existsSync(folder)) return folder;
   const fresh = `${folder}.${process.pid}`;
   mkdirSync(fresh, { recursive: true, mode: 0o755 });
-  cpSync(native, fresh, { recursive: true, verbatimSymlinks: true });
+  cpSync(join(packageFolder, "native"), fresh, { recursive: true, verbatimSymlinks: true });
   try {
     renameSync(fresh, folder);
   } catch (error) {
     rmSync(fresh, { recursive: true, force: true });
-    if (!existsSync(folder))
-      throw new EdgeError("DATABASE_UNAVAILABLE", `${basename(folder)} can't be made`, { cause: error });
+    if (!existsSync(folder)) throw new EdgeError("DATABASE_UNAVAILABLE", `${folder} can't be made`, { cause: error });
   }
   return folder;
 }

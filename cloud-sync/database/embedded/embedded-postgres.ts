@@ -1,22 +1,21 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import pg from "pg";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { EdgeError, messageOf } from "../../../edge/kernel/errors.ts";
 import { freePort } from "../../../edge/kernel/free-port.ts";
 import { findPostgres, type PostgresBinaries } from "./binaries.ts";
-import { isReachable, type ServerUser, serverUser } from "./server-user.ts";
+import { leftServer, stopLeft } from "./left-server.ts";
+import { claimServer, clientOf, type Login, tryConnect, USER } from "./login.ts";
+import { isReachable, ROOTS_FOLDER, type ServerUser, serverUser } from "./server-user.ts";
 
-const USER = "tailstock";
 const START_MS_MAX = 60_000;
 const STOP_MS_MAX = 20_000;
 const LOOK_MS = 20;
 const COMPLAINT_CHARACTERS_MAX = 4_000;
-/** Where clusters of root are kept when the server's user can't enter the folder that was asked for. */
-const ROOTS_FOLDER = "/var/lib/tailstock";
 
 export interface EmbeddedPostgresOptions {
   /** Of the cluster; made when it is not there. */
@@ -42,26 +41,46 @@ export interface EmbeddedPostgres extends AsyncDisposable {
 /**
  * Starts the server on its cluster, or takes over one that a killed process left running. It listens on loopback only and asks for the
  * password that its folder holds.
- * @throws EdgeError DATABASE_UNAVAILABLE with the server's own words when it does not come up
+ * @throws EdgeError DATABASE_UNAVAILABLE with the server's own words when it does not come up, or a living process keeps it; PORT_IN_USE
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+  try {
+    return await start(options);
+  } catch (error) {
+    throw error instanceof EdgeError ? error : unavailable(messageOf(error), "", error);
+  }
+}
+
+async function start(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const user = serverUser();
   const folder = placeFor(resolve(options.folder), user);
   const binaries = findPostgres(user, options.packageFolder);
   const data = join(folder, "cluster");
-  if (!existsSync(join(data, "PG_VERSION"))) await initialise(folder, data, binaries, user);
-  const password = readFileSync(join(folder, "password"), "utf8").trim();
-  const left = await leftRunning(data, password);
-  if (left !== undefined && options.guest) return new Server(left.port, password, left.pid, async () => undefined);
+  if (!existsSync(data)) await initialise(folder, data, binaries, user);
+  const password = passwordOf(folder);
+  const left = await leftServer(data, password);
+  if (left !== undefined && options.guest) return new Server(left.login, left.pid, async () => undefined);
   if (left !== undefined) {
-    options.logger.warn({ pid: left.pid }, "the database server of an ended process still runs: it is taken over");
-    return new Server(left.port, password, left.pid, () => stopProcess(left.pid));
+    const { pid, login } = left;
+    const owner = await claimServer(login);
+    if (owner === undefined)
+      throw new EdgeError("DATABASE_UNAVAILABLE", `the database in ${folder} is kept by another process that runs`, {
+        hint: "Stop the other one first, or give this one a folder of its own.",
+      });
+    options.logger.warn({ pid }, "the database server of an ended process still runs: it is taken over");
+    return new Server(login, pid, async () => {
+      await owner.end().catch(() => undefined);
+      await stopLeft(data, pid, STOP_MS_MAX);
+    });
   }
   const port = options.port ?? (await freePort());
   const child = launch(data, port, binaries, user, options.settings ?? {});
-  await untilReady(child, port, password);
-  return new Server(port, password, child.pid as number, async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
+  const login = { port, password };
+  await untilReady(child, login, options.logger);
+  const owner = await claimServer(login);
+  return new Server(login, child.pid as number, async () => {
+    await owner?.end().catch(() => undefined);
+    if (hasEnded(child)) return;
     const closed = once(child, "exit");
     child.kill("SIGINT");
     const timer = setTimeout(() => child.kill("SIGQUIT"), STOP_MS_MAX);
@@ -72,36 +91,42 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 
 class Server implements EmbeddedPostgres {
   readonly pid: number;
-  readonly #port: number;
-  readonly #password: string;
+  readonly #login: Login;
   readonly #stop: () => Promise<void>;
 
-  constructor(port: number, password: string, pid: number, stop: () => Promise<void>) {
-    this.#port = port;
-    this.#password = password;
+  constructor(login: Login, pid: number, stop: () => Promise<void>) {
+    this.#login = login;
     this.pid = pid;
     this.#stop = stop;
   }
 
   async url(database: string): Promise<string> {
-    const client = new pg.Client({ connectionString: this.#urlOf("postgres") });
+    const client = clientOf(this.#login);
     await client.connect();
     try {
       const { rowCount } = await client.query("SELECT 1 FROM pg_database WHERE datname = $1", [database]);
       if (rowCount === 0) await client.query(`CREATE DATABASE ${client.escapeIdentifier(database)}`);
+    } catch (error) {
+      // Another process was quicker by a moment.
+      if (!["42P04", "23505"].includes((error as { code?: string }).code ?? "")) throw error;
     } finally {
       await client.end();
     }
-    return this.#urlOf(database);
+    const { port, password } = this.#login;
+    return `postgres://${USER}:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stop();
   }
+}
 
-  #urlOf(database: string): string {
-    return `postgres://${USER}:${this.#password}@127.0.0.1:${this.#port}/${encodeURIComponent(database)}`;
-  }
+function passwordOf(folder: string): string {
+  const path = join(folder, "password");
+  if (existsSync(path)) return readFileSync(path, "utf8").trim();
+  throw new EdgeError("DATABASE_UNAVAILABLE", `the password of the database is missing: ${path}`, {
+    hint: "Bring the file back from the backup of the folder; without it nobody gets in.",
+  });
 }
 
 function placeFor(folder: string, user: ServerUser | undefined): string {
@@ -120,14 +145,15 @@ async function initialise(
   { initdb }: PostgresBinaries,
   user: ServerUser | undefined,
 ): Promise<void> {
-  // What an initdb that was killed has left.
-  rmSync(data, { recursive: true, force: true });
-  mkdirSync(data, { mode: 0o700 });
+  // Made beside and moved when it is whole: an initdb that is killed leaves what looks like a cluster.
+  const fresh = `${data}.new`;
+  rmSync(fresh, { recursive: true, force: true });
+  mkdirSync(fresh, { mode: 0o700 });
   const passwordFile = join(folder, "password");
   writeFileSync(passwordFile, `${randomBytes(18).toString("base64url")}\n`, { mode: 0o600 });
-  if (user) for (const path of [data, passwordFile]) chownSync(path, user.uid, user.gid);
+  if (user) for (const path of [fresh, passwordFile]) chownSync(path, user.uid, user.gid);
   const args = [
-    `--pgdata=${data}`,
+    `--pgdata=${fresh}`,
     `--username=${USER}`,
     `--pwfile=${passwordFile}`,
     "--auth=scram-sha-256",
@@ -139,6 +165,7 @@ async function initialise(
   const words = collect(child);
   const [code] = (await once(child, "exit")) as [number | null];
   if (code !== 0) throw unavailable("its cluster could not be made", words());
+  renameSync(fresh, data);
 }
 
 function launch(
@@ -148,7 +175,12 @@ function launch(
   user: ServerUser | undefined,
   settings: Readonly<Record<string, string>>,
 ): ChildProcess {
-  const all = { listen_addresses: "127.0.0.1", port: String(port), unix_socket_directories: "", ...settings };
+  const all = {
+    ...{ listen_addresses: "127.0.0.1", port: String(port), unix_socket_directories: "", log_line_prefix: "" },
+    // A statement whose process was killed ends too, and lets go what it has locked.
+    ...(process.platform === "linux" ? { client_connection_check_interval: "2s" } : {}),
+    ...settings,
+  };
   return spawn(postgres, ["-D", data, ...Object.entries(all).flatMap(([key, value]) => ["-c", `${key}=${value}`])], {
     // A group of its own: the terminal's Ctrl-C must reach us first, so that what still writes can end.
     detached: true,
@@ -169,74 +201,61 @@ function collect(child: ChildProcess): () => string {
   return () => words;
 }
 
-async function untilReady(child: ChildProcess, port: number, password: string): Promise<void> {
+/** While it recovers after a fall, which takes as long as the disk wants, it is waited for; one that says nothing is given up. */
+async function untilReady(child: ChildProcess, login: Login, logger: Logger): Promise<void> {
   const words = collect(child);
-  const deadline = performance.now() + START_MS_MAX;
   let failure: unknown;
-  while (performance.now() < deadline) {
-    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined)
-      throw unavailable("it ended at once", words());
-    try {
-      await tryConnect(port, password);
-      return;
-    } catch (error) {
-      failure = error;
+  child.on("error", (error) => {
+    failure = error;
+  });
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  let heardMs = performance.now();
+  let isRecovering = false;
+  while (performance.now() - heardMs < START_MS_MAX) {
+    if (failure !== undefined) throw unavailable(`it can't be started: ${messageOf(failure)}`, "", failure);
+    if (hasEnded(child)) throw endedAtOnce(login.port, words());
+    // On a port that is taken somebody else may listen, and never answer.
+    const answer = await Promise.race([tryConnect(login), ended]);
+    if (answer === "ready" && !hasEnded(child)) return;
+    if (answer === "starting") {
+      heardMs = performance.now();
+      if (!isRecovering) logger.info("the database is getting ready after it was not shut down");
+      isRecovering = true;
     }
-    await new Promise((next) => setTimeout(next, LOOK_MS));
+    await delay(LOOK_MS);
   }
   child.kill("SIGQUIT");
-  throw unavailable(`nobody could connect in ${START_MS_MAX / 1000} s (${messageOf(failure)})`, words());
+  throw unavailable(`nobody could connect in ${START_MS_MAX / 1000} s`, words());
 }
 
-async function tryConnect(port: number, password: string): Promise<void> {
-  const client = new pg.Client({ host: "127.0.0.1", port, user: USER, password, database: "postgres" });
-  client.on("error", () => undefined);
-  try {
-    await client.connect();
-  } finally {
-    await client.end().catch(() => undefined);
-  }
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
 }
 
-/** The server whose process outlived ours: postmaster.pid names it and its port. */
-async function leftRunning(data: string, password: string): Promise<{ pid: number; port: number } | undefined> {
-  const path = join(data, "postmaster.pid");
-  if (!existsSync(path)) return undefined;
-  const lines = readFileSync(path, "utf8").split("\n");
-  const [pid, port] = [Number(lines[0]), Number(lines[3])];
-  if (!(pid > 0) || !(port > 0) || !isAlive(pid)) return undefined;
-  try {
-    await tryConnect(port, password);
-    return { pid, port };
-  } catch {
-    // The number belongs to another process by now, or the server is just ending: a start tells which.
-    return undefined;
-  }
+function endedAtOnce(port: number, words: string): EdgeError {
+  if (/could not bind|already in use/i.test(words))
+    return new EdgeError(
+      "PORT_IN_USE",
+      `the embedded PostgreSQL can't have port ${port}: another program listens there`,
+      {
+        hint: "Give the database another port, or leave the port out: then any free one is taken.",
+      },
+    );
+  return unavailable("it ended at once", words);
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
+/** Of the server's words those that say why. */
+function reasonsIn(words: string): string {
+  const lines = words.split("\n").filter((line) => /^(?:FATAL|PANIC|ERROR|DETAIL|HINT):|^initdb: error:/.test(line));
+  const reasons = lines.length > 0 ? lines : words.trim().split("\n").slice(-3);
+  return reasons.map((line) => line.replace(/^\S+:\s+/, "").trim()).join("; ");
 }
 
-async function stopProcess(pid: number): Promise<void> {
-  if (!isAlive(pid)) return;
-  process.kill(pid, "SIGINT");
-  const deadline = performance.now() + STOP_MS_MAX;
-  while (isAlive(pid) && performance.now() < deadline) await new Promise((next) => setTimeout(next, LOOK_MS));
-}
-
-function unavailable(what: string, words: string): EdgeError {
-  const last = words.trim().split("\n").slice(-3).join(" ");
-  return new EdgeError(
-    "DATABASE_UNAVAILABLE",
-    `the embedded PostgreSQL does not run: ${what}${last === "" ? "" : `: ${last}`}`,
-    {
-      hint: "Look at the server's words, the free space on the disk, and the folder's owner.",
-    },
-  );
+function unavailable(what: string, words: string, cause?: unknown): EdgeError {
+  const reasons = reasonsIn(words);
+  const message = `the embedded PostgreSQL does not run: ${what}${reasons === "" ? "" : `: ${reasons}`}`;
+  return new EdgeError("DATABASE_UNAVAILABLE", message, {
+    cause,
+    hint: "Look at the server's words, the free space on the disk, and the folder's owner.",
+  });
 }

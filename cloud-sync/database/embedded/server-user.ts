@@ -3,6 +3,8 @@ import { dirname, resolve } from "node:path";
 
 /** PostgreSQL refuses to run as root: these are asked for instead, the first that the system knows. */
 const CANDIDATES = ["postgres", "nobody"];
+/** Where clusters and programs of root are kept when the server's user can't enter the folders that hold them. */
+export const ROOTS_FOLDER = "/var/lib/tailstock";
 
 export interface ServerUser {
   readonly name: string;

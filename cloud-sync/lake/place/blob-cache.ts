@@ -21,7 +21,7 @@ export class BlobCache {
   readonly #inUse = new Map<string, number>();
 
   constructor({ folder, bytesMax, lake }: BlobCacheOptions) {
-    this.#folder = join(folder, createHash("sha256").update(lake).digest("hex").slice(0, 16));
+    this.#folder = join(folder, lakeKey(lake));
     this.#bytesMax = bytesMax;
   }
 
@@ -104,6 +104,11 @@ export class BlobCache {
       total -= file.bytes;
     }
   }
+}
+
+/** Name of a folder for what is of one lake. */
+export function lakeKey(lake: string): string {
+  return createHash("sha256").update(lake).digest("hex").slice(0, 16);
 }
 
 function mb(bytes: number): number {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { ContainerClient } from "@azure/storage-blob";
 import { EdgeError, messageOf } from "../../../edge/kernel/errors.ts";
 import { LAKE_KINDS } from "../columns.ts";
-import { BlobCache } from "./blob-cache.ts";
+import { BlobCache, lakeKey } from "./blob-cache.ts";
 import { type LakeFiles, type LocalFiles, type LocalWish, PARQUET } from "./lake-files.ts";
 
 const CACHE_BYTES_MAX = 8 * 2 ** 30;
@@ -51,7 +51,7 @@ export class BlobFiles implements LakeFiles {
   }
 
   async stagingFolder(): Promise<string> {
-    const folder = join(this.#folder, "staging");
+    const folder = join(this.#folder, "staging", lakeKey(this.name));
     await mkdir(folder, { recursive: true, mode: 0o700 });
     return folder;
   }

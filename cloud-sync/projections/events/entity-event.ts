@@ -1,3 +1,4 @@
+import type { Clock } from "../../../edge/kernel/clock.ts";
 import type { Database, Sql } from "../../database/database.ts";
 import type { EventStore } from "../../store/event-store.ts";
 import { type DocumentFields, FOREIGN_EPOCH_PREFIX } from "../../store/telemetry-document.ts";
@@ -23,10 +24,12 @@ export class EntityEvents implements Projection {
   readonly containers = ["telemetry", "scored_telemetry"] as const;
   readonly gatherMs = 150;
   readonly #store: EventStore;
+  readonly #clock: Clock;
   readonly #wanted = new WantedEvents();
 
-  constructor(store: EventStore) {
+  constructor(store: EventStore, clock: Clock) {
     this.#store = store;
+    this.#clock = clock;
   }
 
   async apply(changes: readonly Change[], sql: Sql): Promise<void> {
@@ -77,7 +80,7 @@ export class EntityEvents implements Projection {
         }),
       );
     }
-    if (missing.length > 0) await this.#wanted.want(missing, Date.now(), sql);
+    if (missing.length > 0) await this.#wanted.want(missing, this.#clock.nowMs(), sql);
     return found;
   }
 

@@ -1,9 +1,17 @@
 import type { Sql } from "../../database/database.ts";
-import type { PredictionRow } from "./prediction.ts";
 
 /** Hours; a window begins at a multiple of its length since 1970, UTC. */
 const WINDOWS_HOURS = [1, 24] as const;
 const HOUR_MS = 3_600_000;
+
+export interface CountedPrediction {
+  readonly machineId: string;
+  readonly factoryId: string;
+  readonly requirement: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly isOutside: boolean;
+}
 
 interface Window {
   readonly machineId: string;
@@ -19,7 +27,7 @@ interface Window {
 }
 
 /** Counts predictions in the windows of their time, however late they come. @param rows each only once */
-export async function addToWindows(rows: readonly PredictionRow[], sql: Sql): Promise<void> {
+export async function addToWindows(rows: readonly CountedPrediction[], sql: Sql): Promise<void> {
   const windows = new Map<string, Window>();
   for (const row of rows) for (const hours of WINDOWS_HOURS) add(windows, row, hours);
   if (windows.size === 0) return;
@@ -49,7 +57,7 @@ export async function addToWindows(rows: readonly PredictionRow[], sql: Sql): Pr
   );
 }
 
-function add(windows: Map<string, Window>, row: PredictionRow, hours: number): void {
+function add(windows: Map<string, Window>, row: CountedPrediction, hours: number): void {
   const { machineId, requirement, factoryId, at, isOutside } = row;
   const lengthMs = hours * HOUR_MS;
   const windowAt = new Date(Math.max(EARLIEST_MS, Math.floor(Date.parse(at) / lengthMs) * lengthMs)).toISOString();

@@ -61,7 +61,7 @@ const COLUMNS = [
   "scoredBy",
 ] as const;
 
-export interface PredictionRow {
+interface PredictionRow {
   readonly machineId: string;
   readonly id: string;
   readonly factoryId: string;

@@ -5,8 +5,11 @@ import type { TelemetryDocument } from "../../store/telemetry-document.ts";
 import type { Change } from "../projection.ts";
 import { BoundedMap } from "../state/bounded-map.ts";
 
-/** Bytes that decoded documents may take, by a rough estimate. */
-const DECODED_BYTES_MAX = 96 * 2 ** 20;
+/**
+ * Bytes that decoded documents may take, by a rough estimate. Projections stand near each other, and what is soon forgotten costs the
+ * garbage collector half as much.
+ */
+const DECODED_BYTES_MAX = 24 * 2 ** 20;
 /** Of a document, of a column with its six typed arrays, of a sample in them. */
 const [DOCUMENT_BYTES, COLUMN_BYTES, SAMPLE_BYTES] = [1_000, 900, 44];
 

@@ -5,7 +5,7 @@ import { BoundedMap } from "../state/bounded-map.ts";
 /** Documents of one page. */
 const PAGE_DOCUMENTS = 128;
 /** Bytes of bodies in the pages that one range keeps for those that come a little later. */
-const PAGES_BYTES_MAX = 16 * 2 ** 20;
+const PAGES_BYTES_MAX = 4 * 2 ** 20;
 /** At the end of the feed it is looked at no more often than at first, and more and more seldom while nothing comes. */
 const [POLL_MS_MIN, POLL_MS_MAX, POLL_GROWTH] = [100, 400, 1.3];
 

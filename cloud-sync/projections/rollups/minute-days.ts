@@ -1,9 +1,11 @@
-import type { Database, Sql } from "../../database/database.ts";
+import { type Database, type Sql, sqlStateOf } from "../../database/database.ts";
 
 export const DAY_MS = 86_400_000;
 /** One-minute rollups are kept for so many days before today. */
 export const MINUTES_DAYS = 30;
 const LOCK_MS = 2_000;
+/** Another process has made it at the same moment: as a table, as its type. */
+const IS_THERE: readonly string[] = ["42P07", "23505"];
 
 function nameOf(day: number): string {
   return `rollup_1m_${new Date(day * DAY_MS).toISOString().slice(0, 10).replaceAll("-", "")}`;
@@ -18,9 +20,13 @@ export class MinuteDays {
     for (const day of days) {
       if (this.#known.has(day)) continue;
       const [from, to] = [day, day + 1].map((each) => new Date(each * DAY_MS).toISOString());
-      await sql.query(
-        `CREATE TABLE IF NOT EXISTS model.${nameOf(day)} PARTITION OF model.rollup_1m FOR VALUES FROM ('${from}') TO ('${to}')`,
-      );
+      try {
+        await sql.query(
+          `CREATE TABLE IF NOT EXISTS model.${nameOf(day)} PARTITION OF model.rollup_1m FOR VALUES FROM ('${from}') TO ('${to}')`,
+        );
+      } catch (error) {
+        if (!IS_THERE.includes(sqlStateOf(error) ?? "")) throw error;
+      }
       this.#known.add(day);
     }
   }

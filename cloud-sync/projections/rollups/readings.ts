@@ -4,8 +4,6 @@ import type { Cell } from "./cell.ts";
 
 const BAD = 0x8000_0000;
 
-export type CellsAt = (receivedMs: number) => readonly Cell[];
-
 /**
  * Adds the readings of a document that count.
  * @param indexOf place of a signal in the cells; undefined when it has none
@@ -29,13 +27,13 @@ export function addReadings(
     }
     return;
   }
+  let [minute, cells]: [number, readonly Cell[]] = [Number.NaN, []];
   for (const signal of block.signals) {
     const index = indexOf(signal);
     const column = index === undefined ? undefined : block.column(signal);
     if (index === undefined || column === undefined) continue;
     const { receivedMs, statusCodes, numbers, eventIndex, isNumeric } = column;
     let values: readonly SampleValue[] | undefined;
-    let [minute, cells]: [number, readonly Cell[]] = [Number.NaN, []];
     for (let i = 0; i < numbers.length; i++) {
       if (counts !== undefined && !counts(eventIndex[i] as number)) continue;
       const own = minuteOf(receivedMs[i] as number);
@@ -66,7 +64,7 @@ function numberOf(value: SampleValue): number {
 export function minutesOf(document: TelemetryDocument, minuteOf: (receivedMs: number) => number): Set<number> {
   const minutes = new Set<number>();
   const { block } = document;
-  let last = Number.NaN;
+  let last: number | undefined;
   const add = (receivedMs: number): void => {
     const minute = minuteOf(receivedMs);
     if (minute !== last) minutes.add(minute);

@@ -1,10 +1,17 @@
 /** An array as PostgreSQL reads it from text: rows of arrays go through unnest() as texts, which are cast there. */
 export function numbersLiteral(values: ArrayLike<number>, isThere?: (index: number) => boolean): string {
-  if (values.length === 0) return "{}";
   let text = "{";
+  // Neighbours are often equal, times above all, and a number is dear to write.
+  let [last, lastText] = [Number.NaN, "NaN"];
   for (let i = 0; i < values.length; i++) {
     if (i > 0) text += ",";
-    text += isThere === undefined || isThere(i) ? values[i] : "NULL";
+    if (isThere !== undefined && !isThere(i)) {
+      text += "NULL";
+      continue;
+    }
+    const value = values[i] as number;
+    if (value !== last) [last, lastText] = [value, `${value}`];
+    text += lastText;
   }
   return `${text}}`;
 }

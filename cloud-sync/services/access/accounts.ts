@@ -19,6 +19,11 @@ export interface Account {
   readonly changedBy: string;
 }
 
+export interface FirstAdministrator {
+  readonly name: string;
+  readonly password: string;
+}
+
 export interface AccountRow {
   readonly id: string;
   readonly name: string;
@@ -46,14 +51,21 @@ export class Accounts {
 
   /**
    * Makes an administrator where there is no account at all; of several services that start at once, one does.
+   * @param keep is given name and password before the account is there for good, to write them down: when that fails, there is none
    * @returns name and password, which can't be had again; undefined when there are accounts
    */
-  async ensureFirstAdministrator(): Promise<{ name: string; password: string } | undefined> {
+  async ensureFirstAdministrator(
+    keep: (first: FirstAdministrator) => void = () => undefined,
+  ): Promise<FirstAdministrator | undefined> {
     const { rows } = await this.#database.query("SELECT 1 FROM app.account LIMIT 1");
     if (rows.length > 0) return undefined;
-    const password = newPassword();
-    const made = await this.#insert(this.#database, FIRST_ADMINISTRATOR, "administrator", password, "first start");
-    return made ? { name: FIRST_ADMINISTRATOR, password } : undefined;
+    const first = { name: FIRST_ADMINISTRATOR, password: newPassword() };
+    const hash = await this.#passwords.hash(first.password);
+    return this.#database.transaction(async (sql) => {
+      if (!(await this.#insert(sql, first.name, "administrator", hash, "first start"))) return undefined;
+      keep(first);
+      return first;
+    });
   }
 
   /** @throws Failure 400, 409 when the name is taken */
@@ -63,7 +75,8 @@ export class Accounts {
     const { rows } = await this.#database.query<{ count: number }>("SELECT count(*) AS count FROM app.account");
     if ((rows[0]?.count ?? 0) >= ACCOUNTS_MAX)
       throw new Failure(409, "TOO_MANY", `there are ${ACCOUNTS_MAX} accounts already`);
-    if (!(await this.#insert(this.#database, name, account.role, account.password, by)))
+    const hash = await this.#passwords.hash(account.password);
+    if (!(await this.#insert(this.#database, name, account.role, hash, by)))
       throw new Failure(409, "NAME_TAKEN", `there is an account "${name}" already`);
     const made = await this.byName(name);
     if (made === undefined) throw new Failure(404, "ACCOUNT_UNKNOWN", `the account "${name}" was deleted meanwhile`);
@@ -129,19 +142,11 @@ export class Accounts {
     });
   }
 
-  async #insert(sql: Sql, name: string, role: Role, password: string, by: string): Promise<boolean> {
+  async #insert(sql: Sql, name: string, role: Role, hash: string, by: string): Promise<boolean> {
     const { rowCount } = await sql.query(
       `INSERT INTO app.account (id, login, name, role, password, created_at, changed_at, changed_by)
        VALUES ($1, $2, $3, $4, $5, $6, $6, $7) ON CONFLICT (login) DO NOTHING`,
-      [
-        randomUUID(),
-        loginOf(name),
-        name,
-        role,
-        await this.#passwords.hash(password),
-        new Date(this.#clock.nowMs()),
-        by,
-      ],
+      [randomUUID(), loginOf(name), name, role, hash, new Date(this.#clock.nowMs()), by],
     );
     return rowCount === 1;
   }

@@ -130,7 +130,15 @@ export class Commands {
     const first = key && (await this.#keys.answerOf(key, signal));
     if (first !== undefined) return { ...first, isRepeated: true };
     const before = await this.#read(kind, id, signal);
-    const next = decide(before);
+    let next: Next;
+    try {
+      next = decide(before);
+    } catch (error) {
+      // What is in the way may be what the same request has made since.
+      const made = key && (await this.#keys.answerOf(key, signal));
+      if (made !== undefined) return { ...made, isRepeated: true };
+      throw error;
+    }
     const state = await this.#stateAfter(kind, id, before?.state, next, asked);
     const answer: Answer = { status: before === undefined ? 201 : 200, state };
     if (key !== undefined) await this.#keys.claim(key, signal);

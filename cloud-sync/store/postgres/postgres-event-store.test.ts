@@ -6,8 +6,10 @@ import { ManualClock } from "../../../test/support/manual-clock.ts";
 import { testDatabase } from "../../../test/support/postgres.ts";
 import { Database } from "../../database/database.ts";
 import type { CommitResult, EventStore, NewDocument, Partition } from "../event-store.ts";
+import { bucketOf } from "./feed-buckets.ts";
 import { createPostgresEventStore } from "./postgres-event-store.ts";
 import { StoreKeeper } from "./store-keeper.ts";
+import { pageSize } from "./tables.ts";
 
 const NEVER = new AbortController().signal;
 const DAY_MS = 86_400_000;
@@ -100,6 +102,17 @@ test("a partition that is missing is made when something is to be stored in it",
   expect((await create(store, note("b")))?.status).toBe("done");
   clock.jumpWall(400 * DAY_MS);
   expect((await create(store, note("c")))?.status).toBe("done");
+  // A partition that began while the clock was ahead, whose day somebody drops because it can't be right.
+  const press = { stream: "austin/press", part: "" };
+  const put = (id: string): Promise<readonly CommitResult[]> =>
+    store.commit("telemetry", [{ partition: press, operations: [{ op: "create", document: note(id) }] }], NEVER);
+  clock.jumpWall(9 * DAY_MS);
+  await put("ahead");
+  clock.jumpWall(-9 * DAY_MS);
+  await database.query("DROP TABLE store.telemetry_20270414");
+  expect(await put("back")).toMatchObject([{ status: "done" }]);
+  expect(await put("back")).toMatchObject([{ status: "exists" }]);
+  await database.query("DROP TABLE store.telemetry_20270414");
   expect(await idsOf(store)).toEqual(["b", "c"]);
   expect((await partitions(database)).at(-1)).toBe("20270405");
 });
@@ -176,4 +189,25 @@ test("a database that is not there is told apart from one that refuses", async (
     code: "STORE_REFUSED",
     retry: "never",
   });
+});
+
+test("limits of every size are kept to, by few statements", async () => {
+  const { store } = await opened();
+  await store.commit(
+    "telemetry",
+    [
+      {
+        partition: mill,
+        operations: Array.from({ length: 60 }, (_, i) => ({ op: "create", document: note(`n-${i}`) })),
+      },
+    ],
+    NEVER,
+  );
+  const range = (await store.feedRanges("telemetry", NEVER))[bucketOf("telemetry", mill.stream)] as string;
+  for (const limit of [1, 2, 3, 7, 49, 50, 51, 59, 60, 61, 1_000]) {
+    const page = await store.changes("telemetry", range, undefined, limit, NEVER);
+    expect([page.documents.length, page.hasMore]).toEqual([Math.min(60, limit), limit < 60]);
+    expect(await store.range("telemetry", mill, { limit }, NEVER)).toHaveLength(Math.min(60, limit));
+  }
+  expect([1, 2, 3, 7, 10, 11, 101, 500, 501].map(pageSize)).toEqual([1, 2, 5, 10, 10, 20, 200, 500, 1_000]);
 });

@@ -23,7 +23,7 @@ import { BUCKET_LOCK_CLASS, bucketOfRange, continuationOf, lockOf, positionOf, r
 import { FirstDays, keyOfPart, NO_DAY } from "./first-days.ts";
 import { StoreKeeper, type StoreKeeperOptions } from "./store-keeper.ts";
 import { documentOf, type StoredRow } from "./stored-row.ts";
-import { dailyGet, feedStatement, isDaily, KEPT_GET, rangeStatement } from "./tables.ts";
+import { dailyGet, feedStatement, isDaily, KEPT_GET, pageSize, rangeStatement } from "./tables.ts";
 
 /** One transaction of the database takes so much at most; the others wait for it. */
 const WORK_OPERATIONS_MAX = 4_000;
@@ -86,8 +86,12 @@ class PostgresEventStore implements EventStore {
           commitWithin({ sql, container, transactions: work, storedMs, day, firstDays, signal }),
         );
       } catch (error) {
-        if (!isFirst || sqlStateOf(error) !== NO_PARTITION) throw error;
+        if (!isFirst || sqlStateOf(error) !== NO_PARTITION || !isDaily(container)) throw error;
         this.#days.forget();
+        // Beside today's those of partitions that began when a clock was ahead: what they get is stored with their first day.
+        const partitions = work.map(({ partition }) => partition);
+        const firstDays = await this.#firstDays.of(this.#database, container, partitions);
+        for (const first of new Set(firstDays.values())) if (first > day) await this.#days.ensure(container, first);
       }
     }
   }
@@ -120,9 +124,9 @@ class PostgresEventStore implements EventStore {
       const { stream, part } = partition;
       const days = isDaily(container) ? await this.#firstDays.of(this.#database, container, [partition]) : undefined;
       const { rows } = await this.#database.prepared<StoredRow>(
-        `store_range_${container}_${whole(limit)}`,
-        rangeStatement(container, whole(limit)),
-        [stream, part, afterId, toId ?? null, days?.get(keyOfPart(partition)) ?? NO_DAY],
+        `store_range_${container}_${pageSize(limit)}`,
+        rangeStatement(container, pageSize(limit)),
+        [stream, part, afterId, toId ?? null, days?.get(keyOfPart(partition)) ?? NO_DAY, whole(limit)],
       );
       return rows.map((row) => documentOf(container, row));
     });
@@ -145,9 +149,9 @@ class PostgresEventStore implements EventStore {
       const after = positionOf(continuation);
       const read = async (sql: Sql): Promise<(StoredRow & { found: number })[]> => {
         const { rows } = await sql.prepared<StoredRow & { found: number }>(
-          `store_feed_${container}_${whole(limit)}`,
-          feedStatement(container, whole(limit)),
-          [bucket, after, PAGE_BYTES_MAX],
+          `store_feed_${container}_${pageSize(limit)}`,
+          feedStatement(container, pageSize(limit)),
+          [bucket, after, PAGE_BYTES_MAX, whole(limit)],
         );
         return rows;
       };

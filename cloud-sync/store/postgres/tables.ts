@@ -55,29 +55,37 @@ function ordered(sources: readonly Source[], condition: string, order: string, l
 }
 
 /**
- * $1 stream, $2 part, $3 the id before, $4 the last id or null, $5 first day. The limit is part of the text, so that the planner knows
- * that the beginning of an index is wanted.
+ * The least of few sizes that holds so many. It stands in the text of a statement, so that the planner knows that the beginning of an
+ * index is wanted; there are few, for each is prepared by itself.
  */
-export function rangeStatement(container: Container, limit: number): string {
+export function pageSize(limit: number): number {
+  const decade = 10 ** Math.floor(Math.log10(Math.max(1, limit)));
+  return ([1, 2, 5].find((step) => step * decade >= limit) ?? 10) * decade;
+}
+
+/** $1 stream, $2 part, $3 the id before, $4 the last id or null, $5 first day, $6 limit. @param size of pageSize */
+export function rangeStatement(container: Container, size: number): string {
   const kept: Source = ["store.document", KEPT_COLUMNS, `container = '${container}' AND $5::date IS NOT NULL`];
   const sources: Source[] = isDaily(container)
     ? [[`store.${container}`, DAILY_COLUMNS, "stored_on >= $5::date"], kept]
     : [kept];
-  return ordered(sources, "stream = $1 AND part = $2 AND id > $3 AND ($4::text IS NULL OR id <= $4)", "id", limit);
+  const condition = "stream = $1 AND part = $2 AND id > $3 AND ($4::text IS NULL OR id <= $4)";
+  return `SELECT * FROM (${ordered(sources, condition, "id", size)}) page ORDER BY id LIMIT $6`;
 }
 
 /**
- * $1 bucket, $2 position before, $3 bytes of bodies after which a page ends. One document more than `limit` is looked for: `found` of
- * each row tells how many there were.
+ * $1 bucket, $2 position before, $3 bytes of bodies after which a page ends, $4 limit. One document more than `size` is looked for:
+ * `found` of each row tells how many there were.
+ * @param size of pageSize
  */
-export function feedStatement(container: Container, limit: number): string {
+export function feedStatement(container: Container, size: number): string {
   const kept: Source = ["store.document", KEPT_COLUMNS, `container = '${container}'`];
   const sources: Source[] = isDaily(container) ? [[`store.${container}`, DAILY_COLUMNS, "true"], kept] : [kept];
   return `SELECT ${COLUMNS}, found FROM (
       SELECT ${COLUMNS}, count(*) OVER () AS found, row_number() OVER (ORDER BY position) AS place,
              coalesce(sum(octet_length(body)) OVER (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
-        FROM (${ordered(sources, "bucket = $1 AND position > $2 AND in_feed", "position", limit + 1)}) page
-    ) measured WHERE place <= ${limit} AND before < $3 ORDER BY position`;
+        FROM (${ordered(sources, "bucket = $1 AND position > $2 AND in_feed", "position", size + 1)}) page
+    ) measured WHERE place <= $4 AND before < $3 ORDER BY position`;
 }
 
 const VALUES = "position, stored_ms, bucket, in_feed, kind, stream, part, id, fields, body";

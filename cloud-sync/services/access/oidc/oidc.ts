@@ -45,13 +45,14 @@ export class Oidc {
 
   /** Where the browser is to go. @throws Failure 502 when the provider does not answer */
   async begin(request: FastifyRequest, reply: FastifyReply): Promise<URL> {
-    const { config, secret, clock } = this.#options;
+    const { config, secret, secure, clock } = this.#options;
     const provider = await this.#configuration();
+    const protocol = secure ? "https" : request.protocol;
     const flow: Flow = {
       state: client.randomState(),
       nonce: client.randomNonce(),
       verifier: client.randomPKCECodeVerifier(),
-      callbackUrl: config.callbackUrl ?? `${request.protocol}://${request.host}${CALLBACK_PATH}`,
+      callbackUrl: config.callbackUrl ?? `${protocol}://${request.host}${CALLBACK_PATH}`,
       untilMs: clock.nowMs() + FLOW_MS_MAX,
     };
     const signed = await secret.sign("oidc", Buffer.from(JSON.stringify(flow)).toString("base64url"));

@@ -8,7 +8,7 @@ import { deleteStatement } from "../tables.ts";
 import { byteaArray, int8Array, textArray } from "../wire-arrays.ts";
 import type { Merge } from "./merge-blocks.ts";
 import type { Candidate } from "./plan-runs.ts";
-import { holdReaders, passedByAll } from "./readers.ts";
+import { holdReaders, passedByAll, readersOf } from "./readers.ts";
 
 /** Of the containers only this one has blocks. */
 export const PACKED = "telemetry";
@@ -71,6 +71,20 @@ export class PackedBucket {
       ...{ stream, part, id, position, bytes, storedOn: stored_on, storedMs: stored_ms },
       fields: JSON.parse(fields) as DocumentFields,
     }));
+  }
+
+  /** Names of the readers that have not passed a block of before `beforeMs`. */
+  async heldBy(beforeMs: number): Promise<string[]> {
+    const readers = await readersOf(this.#database, PACKED, this.range);
+    const least = Math.min(...readers.map(({ position }) => position));
+    if (!Number.isFinite(least)) return [];
+    const { rows } = await this.#database.query<{ position: number }>(
+      `SELECT position FROM store.telemetry WHERE bucket = $1 AND position > $2 AND stored_ms < $3 AND in_feed AND kind = 'block'
+        ORDER BY position LIMIT 1`,
+      [Number(this.range), least, beforeMs],
+    );
+    const held = rows[0]?.position ?? 0;
+    return readers.filter(({ position }) => position < held).map(({ name }) => name);
   }
 
   /** In their order; fewer when some were altered or removed in between. */

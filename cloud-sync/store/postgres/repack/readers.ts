@@ -15,15 +15,26 @@ export async function holdReaders(sql: Sql): Promise<void> {
  * only, or is made anew, stands at the beginning, as does one whose continuation is no position of ours.
  */
 export async function passedByAll(sql: Sql, container: Container, range: string): Promise<number> {
-  const { rows } = await sql.query<{ continuation: string | null }>(
-    `SELECT c.continuation
+  const readers = await readersOf(sql, container, range);
+  return readers.reduce((least, { position }) => Math.min(least, position), Number.POSITIVE_INFINITY);
+}
+
+export interface FeedReader {
+  readonly name: string;
+  /** Passed. */
+  readonly position: number;
+}
+
+export async function readersOf(sql: Sql, container: Container, range: string): Promise<FeedReader[]> {
+  const { rows } = await sql.query<{ name: string; continuation: string | null }>(
+    `SELECT reader.name, c.continuation
        FROM (SELECT projection FROM model.checkpoint WHERE container = $1
              UNION
-             SELECT name FROM model.projection p WHERE (to_jsonb(p) ->> 'rebuilding')::boolean) AS reader (name)
+             SELECT name FROM model.projection WHERE rebuilding) AS reader (name)
        LEFT JOIN model.checkpoint c ON c.projection = reader.name AND c.container = $1 AND c.feed_range = $2`,
     [container, range],
   );
-  return rows.reduce((least, { continuation }) => Math.min(least, passedBy(continuation)), Number.POSITIVE_INFINITY);
+  return rows.map(({ name, continuation }) => ({ name, position: passedBy(continuation) }));
 }
 
 function passedBy(continuation: string | null): number {

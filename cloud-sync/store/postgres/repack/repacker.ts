@@ -5,6 +5,8 @@ import type { Component } from "../../../../edge/kernel/component.ts";
 import { messageOf } from "../../../../edge/kernel/errors.ts";
 import { FailureLog } from "../../../../edge/kernel/failure-log.ts";
 import type { Database } from "../../../database/database.ts";
+import type { StoredDocument } from "../../event-store.ts";
+import { readTelemetryDocument } from "../../read-telemetry.ts";
 import { rangesOf } from "../feed-buckets.ts";
 import { type Merge, mergeBlocks } from "./merge-blocks.ts";
 import { PACKED, PackedBucket, type PlacedMerge } from "./packed-bucket.ts";
@@ -18,6 +20,7 @@ export interface RepackerOptions {
 }
 
 const ROUND_MS = 60_000;
+const HELD_MS_MAX = 86_400_000;
 /** Documents of a bucket that are looked at in one go, without their bodies. */
 const CANDIDATES_MAX = 20_000;
 /** Merged documents that are written in one transaction, for writers of the bucket wait for it. */
@@ -41,6 +44,7 @@ export class Repacker implements Component {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #limits: RepackLimits;
+  #holders: ReadonlySet<string> = new Set();
 
   constructor({ database, clock, logger, limits = REPACK_LIMITS }: RepackerOptions) {
     this.#database = database;
@@ -66,12 +70,25 @@ export class Repacker implements Component {
   /** Packs what there is to pack, in all ranges. @throws EdgeError DATABASE_UNAVAILABLE; what was done stays done */
   async round(signal: AbortSignal): Promise<RepackCounts> {
     const counts: RepackCounts = { documentsBefore: 0, documentsAfter: 0 };
+    const holders = new Set<string>();
     for (const range of rangesOf(PACKED)) {
       const bucket = new PackedBucket(this.#database, range);
       while (await this.#step(bucket, counts, signal));
+      for (const name of await bucket.heldBy(this.#clock.nowMs() - HELD_MS_MAX)) holders.add(name);
     }
+    this.#tellHolders(holders);
     if (counts.documentsBefore > 0) this.#logger.debug({ ...counts }, "packed");
     return counts;
+  }
+
+  /** A reader that nobody runs any more costs space, until somebody sees it. */
+  #tellHolders(holders: ReadonlySet<string>): void {
+    for (const reader of holders)
+      if (!this.#holders.has(reader))
+        this.#logger.warn({ reader }, "a reader has not moved for a day: nothing is packed");
+    for (const reader of this.#holders)
+      if (!holders.has(reader)) this.#logger.info({ reader }, "the reader has moved: blocks are packed again");
+    this.#holders = holders;
   }
 
   /** @returns whether there is more to look at */
@@ -109,11 +126,21 @@ export class Repacker implements Component {
       return mergeBlocks(documents);
     } catch (error) {
       const { stream, part, id } = run[0] as Candidate;
-      this.#logger.warn(
-        { stream, part, id, reason: messageOf(error) },
-        "blocks stay as they are: they can't be packed",
-      );
+      this.#logger.warn({ stream, part, id, reason: messageOf(error) }, "a block can't be packed and stays as it is");
+    }
+    try {
+      return mergeBlocks(documents.filter(isReadable));
+    } catch {
       return [];
     }
+  }
+}
+
+function isReadable(document: StoredDocument): boolean {
+  try {
+    readTelemetryDocument(document).events();
+    return true;
+  } catch {
+    return false;
   }
 }

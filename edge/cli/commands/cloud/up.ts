@@ -16,8 +16,9 @@ export function cloudUpCommand(cli: Cli): Command {
     .option("--parts <names>", "only these parts, with commas between: each may be a process or container of its own")
     .option("--log-level <level>", "fatal, error, warn, info, debug or trace (default: TAILSTOCK_LOG_LEVEL, else info)")
     .action(async (options: UpOptions) => {
-      const [{ loadCloudConfig }, { parseParts, runCloud }, { createLogger }] = await Promise.all([
+      const [{ loadCloudConfig }, { parseParts }, { runCloud }, { createLogger }] = await Promise.all([
         import("../../../../cloud-sync/config/load.ts"),
+        import("../../../../cloud-sync/runtime/part.ts"),
         import("../../../../cloud-sync/runtime/cloud.ts"),
         import("../../../kernel/logging.ts"),
       ]);

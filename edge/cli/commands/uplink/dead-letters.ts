@@ -1,4 +1,3 @@
-import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Command } from "commander";
 import type { DeadLetter } from "../../../../cloud-sync/uplink/ports.ts";
@@ -14,6 +13,7 @@ import { parseCount } from "../../duration.ts";
 import { findLog, type LogOptions, withLogOptions } from "../../find-log.ts";
 import { tableLines } from "../../table.ts";
 import { bytesText, harmless, timeText } from "../../text.ts";
+import { writeNew } from "../../write-new.ts";
 import { plural } from "../log/words.ts";
 
 const CONTENTS_SHOWN = 2;
@@ -127,20 +127,6 @@ function messageOf(reader: UplinkStateReader, id: number) {
         : "tailstock uplink dead-letters list shows those that are.",
     },
   );
-}
-
-/** @throws EdgeError USAGE */
-function writeNew(path: string, content: Buffer | string): void {
-  try {
-    writeFileSync(path, content, { flag: "wx" });
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") throw new EdgeError("USAGE", `${path} is there already`, { hint: "Name another file." });
-    throw new EdgeError("USAGE", `can't write ${path}: ${message}`, {
-      cause: error,
-      hint: "Name a folder that is there.",
-    });
-  }
 }
 
 function parseId(text: string): number {
