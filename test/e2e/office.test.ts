@@ -242,7 +242,7 @@ test("reports can be taken along as CSV, and print without the page's frame", as
   expect(complaints).toEqual([]);
 });
 
-test("by night it is dark, on a tablet nothing sticks out, and every text can be read on its ground", async () => {
+test("by night it is dark, by day it is light, and on a tablet nothing sticks out", async () => {
   for (const colorScheme of ["dark", "light"] as const) {
     await page.emulateMedia({ colorScheme });
     await page.setViewportSize({ width: 820, height: 1_180 });
