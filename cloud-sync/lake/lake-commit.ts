@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { EdgeError } from "../../edge/kernel/errors.ts";
 import type { StagedFile } from "./batch-files.ts";
 import type { LakeCatalog, LakeWorker } from "./lake-catalog.ts";
 import { proveOwnLake, writeManifest } from "./manifest.ts";
@@ -57,8 +58,19 @@ export class LakeCommit {
   ): Promise<void> {
     const paths = files.map(({ path }) => path);
     await this.#catalog.begin(id, this.#worker, paths);
-    for (const { localPath, path } of files) await this.#files.put(localPath, path, signal);
-    await end();
+    let isEnding = false;
+    try {
+      for (const { localPath, path } of files) await this.#files.put(localPath, path, signal);
+      isEnding = true;
+      await end();
+    } catch (error) {
+      // Another process that has given the intent up may have looked before the files were there, so whoever surely committed nothing takes
+      // them away himself. When the database was lost over the commit, the intent alone knows.
+      const isOvertaken = error instanceof EdgeError && error.code === "LAKE_UNAVAILABLE";
+      if (!isEnding || isOvertaken)
+        await this.#files.remove(paths, new AbortController().signal).catch(() => undefined);
+      throw error;
+    }
     await rm(folder, { recursive: true, force: true });
     await writeManifest(this.#catalog, this.#files, signal);
   }

@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { pino } from "pino";
 import { expect, test } from "vitest";
 import { systemClock } from "../../edge/kernel/clock.ts";
@@ -11,8 +12,11 @@ import { RollupBuilder } from "../contract/rollup/rollup-builder.ts";
 import type { SampleValue } from "../contract/sample.ts";
 import { partitionOf } from "../store/telemetry-document.ts";
 import { eventsDocument, rollupDocument } from "../store/write-telemetry.ts";
+import { LakeCatalog } from "./lake-catalog.ts";
+import { LakeCommit } from "./lake-commit.ts";
 import { LakeWriter } from "./lake-writer.ts";
 import { openLake } from "./open-lake.ts";
+import { FolderFiles } from "./place/folder-files.ts";
 import { filesOf } from "./place/place.ts";
 
 const logger = pino({ level: "silent" });
@@ -154,3 +158,34 @@ test("a lake that another database has written is left alone", async () => {
   await expect(followOnce(other)).rejects.toMatchObject({ code: "LAKE_UNAVAILABLE" });
   expect(await manifestPaths(own.folder)).toHaveLength(1);
 });
+
+test.each([1, 2])(
+  "a writer that was taken over without noticing, over %i files, commits nothing, and leaves no file",
+  async (count) => {
+    await using own = await lakeBench(tempFolder());
+    const written = streams.slice(0, count);
+    await put(own.store, ...written.map((events, i) => blockOf(events, `factory-${i}`)));
+    const plain = new FolderFiles(own.folder);
+    const overtaken = new Proxy(plain, {
+      get(target, name) {
+        if (name !== "put") return Reflect.get(target, name).bind?.(target) ?? Reflect.get(target, name);
+        return async (...args: Parameters<FolderFiles["put"]>) => {
+          const [staged, path] = args;
+          if (path.endsWith(".parquet") && existsSync(staged)) {
+            // The other one clears the folder where files wait; this one may have opened its file before.
+            const bytes = readFileSync(staged);
+            await new LakeCommit(new LakeCatalog(own.database), plain, "writer").recover(noSignal);
+            mkdirSync(dirname(staged), { recursive: true });
+            writeFileSync(staged, bytes);
+          }
+          await target.put(...args);
+        };
+      },
+    });
+    await expect(followOnce(own, { place: overtaken })).rejects.toMatchObject({ code: "LAKE_UNAVAILABLE" });
+    expect(await plain.list(noSignal)).toEqual([]);
+    await followOnce(own);
+    expect(await readingsIn(glob(own.folder))).toEqual(readingsOf(written.flat()));
+    await expectTidy(own);
+  },
+);

@@ -157,8 +157,7 @@ test("metadata: a mistake is told at its field; two who edit at once see both ve
   const factory = factoryName(0);
   const bert = await (await newContext()).newPage();
   bert.setDefaultTimeout(10_000);
-  await login(bert, BERT);
-  await page.goto(`${office.url}/#/metadata?kind=factory`);
+  await Promise.all([login(bert, BERT), page.goto(`${office.url}/#/metadata?kind=factory`)]);
   await page.getByRole("button", { name: "New factory" }).click();
   await page.getByLabel("Id").fill("aveiro");
   await page.getByRole("textbox", { name: "Name" }).fill("Aveiro");
@@ -243,7 +242,7 @@ test("reports can be taken along as CSV, and print without the page's frame", as
   expect(complaints).toEqual([]);
 });
 
-test("by night it is dark, on a tablet nothing sticks out, and every text can be read on its ground", async () => {
+test("by night it is dark, by day it is light, and on a tablet nothing sticks out", async () => {
   for (const colorScheme of ["dark", "light"] as const) {
     await page.emulateMedia({ colorScheme });
     await page.setViewportSize({ width: 820, height: 1_180 });

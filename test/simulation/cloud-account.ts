@@ -7,7 +7,7 @@ import { readTelemetryDocument } from "../../cloud-sync/store/read-telemetry.ts"
 const NEVER = new AbortController().signal;
 const PAGE = 200;
 /** Columns of read models that say when something was done, not what. */
-const OF_THE_MOMENT = ["enqueued_at"];
+const OF_THE_MOMENT = ["enqueued_at", "enqueued_time"];
 
 /** Every event of the feed, with how often it came; there must be one of each. */
 export async function eventsOfStore(store: EventStore): Promise<StoredEvent[]> {
@@ -26,25 +26,31 @@ export async function eventsOfStore(store: EventStore): Promise<StoredEvent[]> {
   return events;
 }
 
+/** Arrays whose order is that in which signals were first heard of: compared as the views show them, a row a signal. */
+const BY_SIGNAL_SET = ["signal_set", "machine_latest", "rollup_1m", "rollup_1h"];
+const VIEWS = ["machines", "machine_latest", "rollup_1m", "rollup_1h"];
+
 /** Every row of every read model, as text, in an order of its own: what two databases must have alike. */
 export async function dumpOfModels(database: Database): Promise<Map<string, string[]>> {
   const { rows: tables } = await database.query<{ name: string }>(
     `SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE n.nspname = 'model' AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-        AND c.relname NOT IN ('checkpoint', 'projection') ORDER BY 1`,
+        AND c.relname <> ALL ($1) ORDER BY 1`,
+    [["checkpoint", "projection", ...BY_SIGNAL_SET]],
   );
   const dump = new Map<string, string[]>();
-  for (const { name } of tables) {
+  const sources = [...tables.map(({ name }) => `model.${name}`), ...VIEWS.map((name) => `report.${name}`)];
+  for (const source of sources) {
     const without = OF_THE_MOMENT.map((column) => ` - '${column}'`).join("");
-    const { rows } = await database.query<{ row: string }>(
-      `SELECT (to_jsonb(t)${without})::text AS row FROM model.${name} t ORDER BY 1`,
-    );
-    dump.set(
-      name,
-      rows.map(({ row }) => row),
-    );
+    const { rows } = await database.query<{ row: unknown }>(`SELECT to_jsonb(t)${without} AS row FROM ${source} t`);
+    dump.set(source, rows.map(({ row }) => JSON.stringify(row, rounded)).sort());
   }
   return dump;
+}
+
+/** A sum of floats says in its last digits in which order they were added. */
+function rounded(key: string, value: unknown): unknown {
+  return typeof value === "number" && /^(?:sum|mean|average)/.test(key) ? Number(value.toPrecision(9)) : value;
 }
 
 /** Where two dumps differ: a sentence a table. */

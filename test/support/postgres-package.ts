@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 
@@ -17,8 +17,9 @@ export async function postgresPackage(version: string): Promise<string> {
   const folder = join(home, "node_modules", name);
   if (existsSync(folder)) return folder;
   mkdirSync(RUNTIME, { recursive: true });
-  // Installed beside and moved when it is whole: several runs may begin at once.
+  // Installed beside and moved when it is whole: several runs may begin at once. Root's tests run it as somebody else, who must get in.
   const fresh = mkdtempSync(`${home}.`);
+  chmodSync(fresh, 0o755);
   await npm(["install", "--prefix", fresh, "--no-save", "--no-package-lock", `${name}@${version}`]);
   try {
     renameSync(fresh, home);

@@ -16,6 +16,7 @@ const SLOW = [
   "edge/drivers/opcua/faults.test.ts",
   "edge/drivers/modbus/faults.test.ts",
   "test/e2e/edge.test.ts",
+  "test/e2e/office.test.ts",
   "edge/log/log-processes.test.ts",
   "edge/log/shedding.test.ts",
   "edge/drivers/opcua/publisher.test.ts",

@@ -239,6 +239,22 @@ test("a machine is found by its id, in the path or as a parameter, with its newe
   expect((await office.ask(`/api/query/machines/${encodeURIComponent(odd)}`)).status).toBe(404);
 });
 
+test("the stream of a factory's box is no machine, and one that has left the configuration is none any more", async () => {
+  const { database } = office.db;
+  const before = await office.get<MachinePage>("/api/query/machines", { factory: "pune", limit: 500 });
+  await database.query(
+    `INSERT INTO model.machine_latest SELECT (jsonb_populate_record(m, '{"machine_id": "pune/edge"}')).* FROM model.machine_latest m WHERE machine_id = $1`,
+    [machineId(3, 7)],
+  );
+  await database.query("UPDATE model.machine_latest SET removed = true WHERE machine_id = $1", [machineId(3, 8)]);
+  const after = await office.get<MachinePage>("/api/query/machines", { factory: "pune", limit: 500 });
+  const ids = after.rows.map((row) => row.machineId);
+  expect(ids).not.toContain("pune/edge");
+  expect(ids).toHaveLength(before.rows.length - 1);
+  const removed = await office.get<MachineDetail>("/api/query/machine", { id: machineId(3, 8) });
+  expect(removed.removed).toBe(true);
+});
+
 test("maintenance aggregates are summed over what is not grouped by", async () => {
   type Answer = { rows: Record<string, unknown>[]; nextCursor: string | null };
   const whole = await office.get<Answer>("/api/query/maintenance", { windowHours: 24, by: "requirement" });

@@ -14,7 +14,9 @@ export interface MachinesQuery {
 
 /** Newest predictions of a machine that are looked at: several models may have said something, each again and again. */
 const PREDICTIONS_LOOKED_AT = 16;
-const STATE = "CASE WHEN m.link_state = 'disconnected' THEN 'disconnected' ELSE coalesce(m.state, 'unknown') END";
+/** Of a machine m: without a link its own state is only a memory. */
+export const STATE =
+  "CASE WHEN m.link_state = 'disconnected' THEN 'disconnected' ELSE coalesce(m.state, 'unknown') END";
 const NAME = "coalesce(nullif(d.data->>'name', ''), m.machine_id)";
 
 /**
@@ -56,6 +58,9 @@ const ORDERS: Readonly<Record<MachinesQuery["order"], Order>> = {
   },
 };
 
+/** The stream of what concerns a factory's box rather than one machine (contract/event.ts, edgeStreamOf) is no machine. */
+export const IS_MACHINE = "NOT m.removed AND m.machine_id <> m.factory_id || '/edge'";
+
 /** Columns and tables of a machine without its values. */
 export const SUMMARY = `m.machine_id, m.factory_id, ${NAME} AS name, m.type_name, m.device_id, ${STATE} AS state, m.state_at, m.link_detail,
   m.event_at, n.requirement, n.probability, n.remaining_hours, n.remaining_hours_low, n.remaining_hours_high, n.outside_training,
@@ -93,7 +98,7 @@ export interface SummaryRow {
 export async function readMachines(sql: Sql, query: MachinesQuery): Promise<Page<MachineView>> {
   const { factory, state, text, order, limit, cursor } = query;
   const conditions = new Conditions()
-    .fixed("NOT m.removed")
+    .fixed(IS_MACHINE)
     .add("m.factory_id = ?", factory)
     .add(`${STATE} = ?`, state)
     .add(`(m.machine_id ILIKE ? OR d.data->>'name' ILIKE ? OR m.type_name ILIKE ?)`, containing(text));

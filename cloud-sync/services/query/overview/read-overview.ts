@@ -2,6 +2,7 @@ import type { Sql } from "../../../database/database.ts";
 import { readRanges } from "../ledger/ranges.ts";
 import { type LedgerSumRow, readLedgerSums } from "../ledger/read-ledger.ts";
 import type { LedgerTrouble } from "../ledger/schema.ts";
+import { IS_MACHINE, STATE } from "../machines/read-machines.ts";
 import { type LineRow, lineView } from "./line-view.ts";
 import type { FactoryView, Overview } from "./schema.ts";
 
@@ -93,9 +94,9 @@ export async function readOverview(sql: Sql, nowMs: number): Promise<Overview> {
 async function readMachines(sql: Sql, nowMs: number): Promise<MachinesRow[]> {
   const { rows } = await sql.prepared<MachinesRow>(
     "overview-machines",
-    `SELECT factory_id, CASE WHEN link_state = 'disconnected' THEN 'disconnected' ELSE coalesce(state, 'unknown') END AS state,
-            count(*) AS machines, count(*) FILTER (WHERE event_at < $1) AS silent, max(event_at) AS newest_at
-       FROM model.machine_latest WHERE NOT removed GROUP BY 1, 2`,
+    `SELECT m.factory_id, ${STATE} AS state, count(*) AS machines, count(*) FILTER (WHERE m.event_at < $1) AS silent,
+            max(m.event_at) AS newest_at
+       FROM model.machine_latest m WHERE ${IS_MACHINE} GROUP BY 1, 2`,
     [new Date(nowMs - SILENT_MS)],
   );
   return rows;

@@ -55,7 +55,9 @@ export function AlarmTable({
                 </th>
               )}
               <td>
-                {row.message}
+                <span class="sentence" title={row.message}>
+                  {row.message}
+                </span>
                 {row.signal !== null && <small class="below">{row.signal}</small>}
               </td>
               <td class="num number muted" title={formatMoment(row.raisedMs)}>

@@ -49,7 +49,11 @@ export function AnomalyTable({
             )}
             <td>{row.kind}</td>
             <td>{row.signal ?? <span class="muted">whole machine</span>}</td>
-            <td>{row.message || DASH}</td>
+            <td>
+              <span class="sentence" title={row.message}>
+                {row.message || DASH}
+              </span>
+            </td>
             <td class="num">
               {row.score === null ? (
                 DASH

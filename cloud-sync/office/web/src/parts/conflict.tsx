@@ -56,6 +56,7 @@ export function Conflict({ fields, before, mine, theirs, onSave, onTakeTheirs }:
                   <label class="side">
                     <input
                       type="radio"
+                      class="which"
                       name={`conflict-${field.path}`}
                       checked={choice === side}
                       onChange={() => choose(field.path, side)}

@@ -33,7 +33,7 @@ export function FactoryTile({ factory, nowMs }: { factory: FactoryView; nowMs: n
         {STATES_SHOWN.filter((state) => (machines.byState[state] ?? 0) > 0).map((state) => (
           <a
             key={state}
-            class={state === "fault" || state === "disconnected" ? "bad" : state === "offline" ? "uncertain" : ""}
+            class={`above ${state === "fault" || state === "disconnected" ? "bad" : state === "offline" ? "uncertain" : ""}`}
             href={hrefOf("machines", { factory: factoryId, state })}
           >
             <b>{machines.byState[state]}</b> {stateWord(state).toLowerCase()}
@@ -72,7 +72,15 @@ export function FactoryTile({ factory, nowMs }: { factory: FactoryView; nowMs: n
 function Fact({ title, href, children }: { title: string; href?: string; children: preact.ComponentChildren }) {
   return (
     <div>
-      <dt>{href === undefined ? title : <a href={href}>{title}</a>}</dt>
+      <dt>
+        {href === undefined ? (
+          title
+        ) : (
+          <a class="above" href={href}>
+            {title}
+          </a>
+        )}
+      </dt>
       <dd>{children}</dd>
     </div>
   );
@@ -103,7 +111,7 @@ function Alarms({ factory }: { factory: FactoryView }) {
           </span>
         )}
       </span>{" "}
-      <span class="muted">{active} active</span>
+      <span class="muted whole">{active} active</span>
     </span>
   );
 }

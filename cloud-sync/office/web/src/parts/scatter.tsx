@@ -7,6 +7,7 @@ const WIDTH = 760;
 const HEIGHT = 460;
 const LEFT = 64;
 const BOTTOM = 44;
+const TOP = 24;
 const SIZE = 4;
 /** Each class has a shape as well as a colour: also told apart in print and by who sees no colours. */
 const SHAPES = ["circle", "square", "up", "down", "diamond", "cross", "bar", "plus"] as const;
@@ -18,7 +19,7 @@ export function Scatter({ report }: { report: ClassReport }) {
   const padX = (bounds.xMax - bounds.xMin || 1) * 0.03;
   const padY = (bounds.yMax - bounds.yMin || 1) * 0.03;
   const x = scaled(bounds.xMin - padX, bounds.xMax + padX, LEFT, WIDTH - 8);
-  const y = scaled(bounds.yMin - padY, bounds.yMax + padY, HEIGHT - BOTTOM, 10);
+  const y = scaled(bounds.yMin - padY, bounds.yMax + padY, HEIGHT - BOTTOM, TOP);
   const xTicks = ticksOf(bounds.xMin, bounds.xMax, 7);
   const yTicks = ticksOf(bounds.yMin, bounds.yMax, 6);
   const [xWritten, yWritten] = [formatAlike(xTicks), formatAlike(yTicks)];
@@ -41,7 +42,7 @@ export function Scatter({ report }: { report: ClassReport }) {
       ))}
       {xTicks.map((tick, index) => (
         <g key={tick}>
-          <line class="grid-line" x1={x(tick)} x2={x(tick)} y1="10" y2={HEIGHT - BOTTOM} />
+          <line class="grid-line" x1={x(tick)} x2={x(tick)} y1={TOP} y2={HEIGHT - BOTTOM} />
           <text class="axis-text middle" x={x(tick)} y={HEIGHT - BOTTOM + 18}>
             {xWritten[index]}
           </text>
@@ -59,7 +60,7 @@ export function Scatter({ report }: { report: ClassReport }) {
       <text class="axis-text middle" x={(LEFT + WIDTH) / 2} y={HEIGHT - 6}>
         {title(xAbout)}
       </text>
-      <text class="axis-text" x="4" y={9}>
+      <text class="axis-text" x="4" y={13}>
         {title(yAbout)}
       </text>
     </svg>

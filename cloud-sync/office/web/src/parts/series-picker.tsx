@@ -39,6 +39,7 @@ export function SeriesPicker({ chosen, onToggle }: SeriesPickerProps) {
             <li key={row.machineId}>
               <button
                 type="button"
+                class="pick-one"
                 aria-pressed={row.machineId === open}
                 onClick={() => setMachineId(row.machineId)}
                 title={row.machineId}
@@ -48,7 +49,9 @@ export function SeriesPicker({ chosen, onToggle }: SeriesPickerProps) {
               </button>
             </li>
           ))}
-          {rows.length === 0 && !machines.isLoading && <li class="empty">No machine is called so.</li>}
+          {rows.length === 0 && !machines.isLoading && (
+            <li class="empty">{text === "" ? "No machine yet." : "No machine is called so."}</li>
+          )}
         </ul>
       </div>
       <div>
@@ -61,7 +64,7 @@ export function SeriesPicker({ chosen, onToggle }: SeriesPickerProps) {
             const isOn = chosen.some((each) => isSame(each, key));
             return (
               <li key={name}>
-                <label>
+                <label class="pick-one">
                   <input
                     type="checkbox"
                     checked={isOn}
@@ -69,11 +72,14 @@ export function SeriesPicker({ chosen, onToggle }: SeriesPickerProps) {
                     onChange={() => onToggle(key)}
                   />
                   <span>{title}</span>
-                  <small>{unit}</small>
+                  <small class="unit-of">{unit}</small>
                 </label>
               </li>
             );
           })}
+          {signals.length === 0 && !machine.isLoading && (
+            <li class="empty">{open === null ? "Choose a machine first." : "No signal with numbers is called so."}</li>
+          )}
           {signals.length > SIGNALS_SHOWN_MAX && <li class="muted">More: narrow them by the search.</li>}
         </ul>
       </div>

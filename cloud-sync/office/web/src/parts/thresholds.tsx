@@ -29,7 +29,6 @@ export function Thresholds({ id, isLocked, value, onChange }: ThresholdsProps) {
   return (
     <div class="thresholds" id={id}>
       {value.map((each, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: rows have no name of their own, and are only ever edited in their place
         <fieldset key={index} disabled={isLocked} aria-label={`Threshold ${index + 1}`}>
           <input
             type="text"

@@ -15,13 +15,14 @@ interface TrendChartsProps {
 }
 
 export function TrendCharts({ trend, layout, nameOf }: TrendChartsProps) {
-  const drawn = trend.series.filter(({ timesMs }) => timesMs.length > 0);
+  const isEmpty = trend.series.every(({ timesMs }) => timesMs.length === 0);
   const thinned = trend.series.reduce((sum, series) => sum + series.thinned.length, 0);
   const bad = trend.series.reduce((sum, series) => sum + series.bad, 0);
   return (
     <>
+      {/* Also those without a point: each keeps its colour. */}
       {layout === "shared" ? (
-        drawn.length > 0 && <Plot trend={trend} series={drawn} firstColour={0} height={HEIGHT} nameOf={nameOf} />
+        !isEmpty && <Plot trend={trend} series={trend.series} firstColour={0} height={HEIGHT} nameOf={nameOf} />
       ) : (
         <div class="multiples">
           {trend.series.map((series, index) => (

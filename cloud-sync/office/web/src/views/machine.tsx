@@ -61,7 +61,7 @@ export function Machine({ session, machineId, nowMs }: { session: Session; machi
       </a>
       <div class="view-head">
         <div class="machine-name">
-          <h1>{machine.name}</h1>
+          <h1 title={machine.name}>{machine.name}</h1>
           <p class="muted">{[machineId, machine.typeName, machine.deviceId].filter(Boolean).join(" · ")}</p>
         </div>
         <span class="state">{stateWord(machine.state)}</span>

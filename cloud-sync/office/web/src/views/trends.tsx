@@ -56,7 +56,12 @@ export function Trends({ route }: { route: Route }) {
             <span title={`${key.machineId} ${key.signal}`}>
               {key.machineId} · {titleOf(key)}
             </span>
-            <button type="button" aria-label={`Take ${key.machineId} ${titleOf(key)} away`} onClick={() => toggle(key)}>
+            <button
+              type="button"
+              class="off"
+              aria-label={`Take ${key.machineId} ${titleOf(key)} away`}
+              onClick={() => toggle(key)}
+            >
               ×
             </button>
           </li>
