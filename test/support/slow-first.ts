@@ -7,6 +7,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
  * The third promises a delay, and stands beside two that need the processor least.
  */
 const SLOW = [
+  "test/simulation/cloud.test.ts",
   "test/simulation/uplink.test.ts",
   "modules/uplink.test.ts",
   "cloud-sync/uplink/line-return.test.ts",
