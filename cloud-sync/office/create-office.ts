@@ -23,6 +23,8 @@ export interface OfficeOptions {
   /** Each service is mounted here, or reached by its address when it is deployed apart. */
   readonly command?: FastifyPluginAsync;
   readonly query?: FastifyPluginAsync;
+  /** POST /score, where a model is at hand. */
+  readonly score?: FastifyPluginAsync;
   readonly proxy?: { readonly commandUrl?: string | undefined; readonly queryUrl?: string | undefined };
   /** Folder of the built page. */
   readonly webRoot: string;
@@ -34,7 +36,7 @@ export interface OfficeOptions {
 
 /** The central office's server, ready to listen or inject: the page, who may use it, and the way to the services. */
 export function createOffice(options: OfficeOptions): FastifyInstance {
-  const { access, command, query, proxy, webRoot, behindProxy = false, clock, logger } = options;
+  const { access, command, query, score, proxy, webRoot, behindProxy = false, clock, logger } = options;
   const app = createServer({ logger, behindProxy, documentation: DOCUMENTATION });
   addSecurity(app, behindProxy);
   addFailures(app, DOCUMENTATION);
@@ -58,6 +60,7 @@ export function createOffice(options: OfficeOptions): FastifyInstance {
   else if (proxy?.commandUrl !== undefined) addProxy(app, "/api/command", proxy.commandUrl);
   if (query !== undefined) app.register(query);
   else if (proxy?.queryUrl !== undefined) addProxy(app, "/api/query", proxy.queryUrl);
+  if (score !== undefined) app.register(score);
   addPage(app, webRoot, DOCUMENTATION);
   return app;
 }

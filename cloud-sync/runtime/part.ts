@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Clock } from "../../edge/kernel/clock.ts";
 import { EdgeError } from "../../edge/kernel/errors.ts";
@@ -37,6 +38,9 @@ export function parseParts(text: string | undefined): readonly CloudPart[] {
     });
   });
 }
+
+/** With the versions of each model. */
+export const MODELS_FOLDER = join(import.meta.dirname, "..", "..", "models");
 
 /** What every part works with. */
 export interface PartDeps {

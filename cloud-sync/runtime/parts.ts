@@ -1,11 +1,8 @@
 import { hostname } from "node:os";
-import { join } from "node:path";
 import type { Component } from "../../edge/kernel/component.ts";
 import type { HubConfig, LakeConfig, ScoringConfig } from "../config/model.ts";
-import type { CloudPart, PartDeps } from "./part.ts";
+import { type CloudPart, MODELS_FOLDER, type PartDeps } from "./part.ts";
 import { addServices, type ListeningServices } from "./service-parts.ts";
-
-const MODELS_FOLDER = join(import.meta.dirname, "..", "..", "models");
 
 /**
  * Takes the parts in; resolves when those that listen do. A part is loaded when it runs here: each costs memory that a process without it

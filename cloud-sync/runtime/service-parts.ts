@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { AccessControl } from "../services/access/access-control.ts";
 import type { HttpComponent } from "../services/http/http-component.ts";
-import type { PartDeps } from "./part.ts";
+import { MODELS_FOLDER, type PartDeps } from "./part.ts";
 
 /** What people and programs can reach, as far as it runs here. */
 export interface ListeningServices {
@@ -57,9 +57,11 @@ async function officeOf(access: AccessControl, { config, database, store, clock,
     import("../services/query/service.ts"),
   ]);
   const { behindProxy, commandUrl, queryUrl } = config.office;
+  const score = config.scoring === undefined ? undefined : await scoreOf(access);
   return () =>
     createOffice({
       access,
+      ...(score === undefined ? {} : { score }),
       ...(commandUrl === undefined ? { command: commandRoutes({ store, access, clock, logger }) } : {}),
       ...(queryUrl === undefined ? { query: queryRoutes({ database, store, access, clock, logger }) } : {}),
       proxy: { commandUrl, queryUrl },
@@ -68,6 +70,16 @@ async function officeOf(access: AccessControl, { config, database, store, clock,
       clock,
       logger,
     });
+}
+
+/** The lab's scoring service, for whoever may look. */
+async function scoreOf(access: AccessControl) {
+  const [{ loadScoringModels }, { scoreRoutes }] = await Promise.all([
+    import("../scoring/scoring-models.ts"),
+    import("../scoring/score-routes.ts"),
+  ]);
+  const { classifier } = await loadScoringModels(MODELS_FOLDER);
+  return scoreRoutes({ model: classifier, access });
 }
 
 async function commandOf(access: AccessControl, { config, store, clock, logger }: PartDeps) {

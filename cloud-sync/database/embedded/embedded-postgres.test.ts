@@ -70,8 +70,16 @@ interface RunningChild {
   readonly uid: number;
 }
 
-async function childOn(folder: string, user: { uid?: number; gid?: number } = {}): Promise<RunningChild> {
-  const child = spawn(process.execPath, [CHILD, folder], { stdio: ["pipe", "pipe", "inherit"], cwd: "/", ...user });
+async function childOn(
+  folder: string,
+  user: { uid?: number; gid?: number } = {},
+  how: "dispose" | "exit" = "dispose",
+): Promise<RunningChild> {
+  const child = spawn(process.execPath, [CHILD, folder, how], {
+    stdio: ["pipe", "pipe", "inherit"],
+    cwd: "/",
+    ...user,
+  });
   const [line] = (await once(child.stdout as NodeJS.ReadableStream, "data")) as [Buffer];
   return { child, ...(JSON.parse(line.toString()) as { pid: number; url: string; uid: number }) };
 }
@@ -140,6 +148,13 @@ test("the server of a killed process is taken over; of a living one it is not", 
   expect(await values(await again.url("child"))).toEqual([0, 1, 2, 3]);
 });
 
+test("a process that ends without stopping its server asks it to end all the same", async () => {
+  const { child, pid } = await childOn(copyOf(template), {}, "exit");
+  child.stdin?.end();
+  await once(child, "exit");
+  await until("the server is gone", () => !isAlive(pid));
+});
+
 test("what is wrong is said in one sentence: folders that are damaged, a port that is taken", async () => {
   const taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");
@@ -206,6 +221,11 @@ test.runIf(isRoot)("root's server runs as somebody else, also when its folder is
   const again = await started({ folder });
   expect(await values(await again.url("a"))).toEqual([0, 1]);
   await again[Symbol.asyncDispose]();
+  // Who deletes the folder begins anew, wherever the cluster was.
+  rmSync(folder, { recursive: true });
+  const anew = await started({ folder });
+  expect(await values(await anew.url("a"))).toEqual([0]);
+  await anew[Symbol.asyncDispose]();
   if (place !== folder) rmSync(place, { recursive: true, force: true });
 });
 

@@ -53,7 +53,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 
 async function start(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const user = serverUser();
-  const folder = placeFor(resolve(options.folder), user);
+  const folder = await placeFor(resolve(options.folder), user);
   const binaries = findPostgres(user, options.packageFolder);
   const data = join(folder, "cluster");
   if (!existsSync(data)) await initialise(folder, data, binaries, user);
@@ -68,7 +68,9 @@ async function start(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres
         hint: "Stop the other one first, or give this one a folder of its own.",
       });
     options.logger.warn({ pid }, "the database server of an ended process still runs: it is taken over");
+    const forget = endWithUs(pid);
     return new Server(login, pid, async () => {
+      forget();
       await owner.end().catch(() => undefined);
       await stopLeft(data, pid, STOP_MS_MAX);
     });
@@ -78,7 +80,9 @@ async function start(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres
   const login = { port, password };
   await untilReady(child, login, options.logger);
   const owner = await claimServer(login);
+  const forget = endWithUs(child.pid as number);
   return new Server(login, child.pid as number, async () => {
+    forget();
     await owner?.end().catch(() => undefined);
     if (hasEnded(child)) return;
     const closed = once(child, "exit");
@@ -87,6 +91,19 @@ async function start(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres
     await closed;
     clearTimeout(timer);
   });
+}
+
+/** A process that ends without having stopped its server still asks it to end; only one that is killed outright leaves it behind. */
+function endWithUs(pid: number): () => void {
+  const ask = (): void => {
+    try {
+      process.kill(pid, "SIGINT");
+    } catch {
+      // It has ended by itself.
+    }
+  };
+  process.once("exit", ask);
+  return () => process.off("exit", ask);
 }
 
 class Server implements EmbeddedPostgres {
@@ -129,14 +146,25 @@ function passwordOf(folder: string): string {
   });
 }
 
-function placeFor(folder: string, user: ServerUser | undefined): string {
+async function placeFor(folder: string, user: ServerUser | undefined): Promise<string> {
   mkdirSync(folder, { recursive: true });
   if (user === undefined || isReachable(folder, user)) return folder;
   const name = createHash("sha256").update(folder).digest("hex").slice(0, 16);
   const place = join(ROOTS_FOLDER, `postgres-${name}`);
+  const sign = join(folder, "moved-to.txt");
+  // Whoever deletes the folder wants to begin anew.
+  if (!existsSync(sign) && existsSync(place)) await discard(place);
   mkdirSync(place, { recursive: true, mode: 0o755 });
-  writeFileSync(join(folder, "moved-to.txt"), `${place}\n`);
+  writeFileSync(sign, `${place}\n`);
   return place;
+}
+
+async function discard(place: string): Promise<void> {
+  const data = join(place, "cluster");
+  const password = join(place, "password");
+  const left = existsSync(password) ? await leftServer(data, readFileSync(password, "utf8").trim()) : undefined;
+  if (left !== undefined) await stopLeft(data, left.pid, STOP_MS_MAX);
+  rmSync(place, { recursive: true, force: true });
 }
 
 async function initialise(

@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -31,6 +31,8 @@ export interface CompanyOptions {
  */
 export async function company(options: CompanyOptions): Promise<Row[]> {
   const folder = mkdtempSync(join(tmpdir(), "tailstock-bench-"));
+  // Root's embedded database runs as somebody else, who must get in.
+  chmodSync(folder, 0o755);
   const children: ChildProcess[] = [];
   try {
     await using hub = await new HubProgram(join(folder, "hub"), [...SITES], ["--consumer-group", "tailstock"]).start();

@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HubProgram } from "../../support/hub-program.ts";
@@ -23,6 +23,8 @@ export async function withHub<T>(
   work: (hub: HubProgram, folder: string) => Promise<T>,
 ): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "tailstock-bench-"));
+  // Root's embedded database runs as somebody else, who must get in.
+  chmodSync(folder, 0o755);
   try {
     await using hub = await new HubProgram(join(folder, "hub"), devices).start();
     return await work(hub, folder);
