@@ -9,7 +9,7 @@ export class EpochState {
   seq = -1;
   eventMs = 0;
   enqueuedMs = 0;
-  /** The latest that any event was, as far as the hub's clock lets it be. */
+  /** When the newest event was, as far as the hub's clock lets it be. */
   keyMs = Number.NEGATIVE_INFINITY;
   state: string | null = null;
   stateMs = 0;
@@ -60,8 +60,8 @@ export class EpochState {
 
   /** An event as such. */
   sawEvent(seq: number, eventMs: number, { factoryId, deviceId, enqueuedMs }: Origin): void {
-    this.keyMs = Math.max(this.keyMs, Math.min(eventMs, enqueuedMs));
     if (seq < this.seq) return;
+    this.keyMs = Math.min(eventMs, enqueuedMs);
     this.seq = seq;
     this.eventMs = eventMs;
     this.factoryId = factoryId;

@@ -7,10 +7,11 @@ import type { EpochState } from "./epoch-state.ts";
 
 /**
  * Whether a document tells of its own machine what it measured, does, or is: others (alarms, what the box says of itself) make no row,
- * and change none, whichever comes first.
+ * and change none. It is each event that tells or does not: in which documents they came together is chance.
  */
 export function tellsOfMachine(document: TelemetryDocument): boolean {
-  return document.fields.samples > 0 || document.rareEvents().some(isFact);
+  const rare = document.rareEvents();
+  return document.fields.events > rare.length || rare.some(isFact);
 }
 
 function isFact({ type, data }: StoredEvent): boolean {
@@ -26,10 +27,23 @@ export function takeDocument(state: EpochState, document: TelemetryDocument): vo
     return;
   }
   const { firstSeq } = block.head;
-  const counts = document.counts;
-  state.sawEvent(fields.lastSeq, block.eventTimes()[fields.lastSeq - firstSeq] ?? fields.toMs, fields);
-  for (const event of document.rareEvents()) takeRare(state, event);
-  takeColumns(state, block, firstSeq, counts);
+  const rare = document.rareEvents();
+  const lastSeq = lastThatTells(document, firstSeq, rare);
+  if (lastSeq === undefined) return;
+  state.sawEvent(lastSeq, block.eventTimes()[lastSeq - firstSeq] ?? fields.toMs, fields);
+  for (const event of rare) takeRare(state, event);
+  takeColumns(state, block, firstSeq, document.counts);
+}
+
+function lastThatTells(
+  { fields, counts }: TelemetryDocument,
+  firstSeq: number,
+  rare: readonly StoredEvent[],
+): number | undefined {
+  const silent = new Set(rare.filter((event) => !isFact(event)).map(({ seq }) => seq));
+  for (let seq = fields.lastSeq; seq >= fields.firstSeq; seq--)
+    if (!silent.has(seq) && (counts === undefined || counts(seq - firstSeq))) return seq;
+  return undefined;
 }
 
 function takeColumns(
@@ -72,6 +86,7 @@ function takeOther(state: EpochState, index: number, value: SampleValue): void {
 }
 
 function takeEvent(state: EpochState, event: StoredEvent, { fields }: TelemetryDocument): void {
+  if (event.type !== "telemetry" && !isFact(event)) return;
   state.sawEvent(event.seq, event.timeMs, fields);
   if (event.type !== "telemetry") {
     takeRare(state, event);
